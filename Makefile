@@ -1,0 +1,44 @@
+# Everything that a bare machine needs is set up by the first target that needs it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test test-slow ui lint types arrows check bench clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+run: $(STAMP)
+	$(BIN)/integration-assets run --customers 2000 --days 3
+
+ui: $(STAMP)
+	$(BIN)/integration-assets ui
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/basedpyright
+
+arrows: $(STAMP)
+	$(BIN)/lint-imports
+
+check: lint types arrows
+
+test: check
+	$(BIN)/pytest
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -m slow
+
+bench: $(STAMP)
+	$(BIN)/python -m integration_assets_tests.benchmarks.cache_merge
+	$(BIN)/python -m integration_assets_tests.benchmarks.unchanged_night
+
+clean:
+	rm -rf $(VENV) var

@@ -1,0 +1,47 @@
+"""What the body of an asset needs from its run: supply areas, the journal, rejections recorded with metadata."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import polars as pl
+
+from integration_assets.cache.store import Cache
+
+
+def areas_of(context: dg.AssetExecutionContext) -> list[str]:
+    """The supply areas of this run, sorted (a range run hands them over in no order)."""
+    return sorted(context.partition_keys)
+
+
+def name_of(context: dg.AssetExecutionContext) -> str:
+    """The asset as group/name, as journal and rejections know it."""
+    return context.asset_key.to_user_string()
+
+
+@contextmanager
+def journaled(context: dg.AssetExecutionContext, cache: Cache) -> Iterator[dict[str, int]]:
+    """Gives a dict of counts to fill; writes it to the journal and to the asset's metadata when the body succeeds."""
+    counts: dict[str, int] = {}
+    started = datetime.now(UTC)
+    yield counts
+    areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
+    cache.journal.record(context.run_id, name_of(context), areas, counts, started, datetime.now(UTC))
+    context.add_output_metadata({name: dg.MetadataValue.int(value) for name, value in counts.items()})
+
+
+def record_rejections(
+    context: dg.AssetExecutionContext,
+    cache: Cache,
+    found: pl.DataFrame,
+    as_of: date,
+    counts: dict[str, int],
+    *,
+    areas: Sequence[str],
+    retried: Collection[str] = (),
+) -> None:
+    """Records what this asset could not process in these areas; closes what it now could. Adds counts per reason."""
+    recorded = cache.rejections.replace(name_of(context), areas, found, as_of, retried=retried)
+    counts["rejected"] = found.height
+    counts |= {f"rejected_{reason}": number for reason, number in sorted(recorded.by_reason.items())}

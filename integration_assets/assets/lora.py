@@ -1,0 +1,170 @@
+"""Delivers the entities to the registry (LoRa): only what differs from what was delivered before."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import polars as pl
+
+from integration_assets.assets.context import areas_of, journaled
+from integration_assets.assets.declare import delivery_asset, upstream
+from integration_assets.cache.store import Cache
+from integration_assets.domain.addresses.resolve import Register
+from integration_assets.domain.registry import desired
+from integration_assets.domain.tables import (
+    ADDRESS_REGISTER,
+    KMD_INSTALLATIONS,
+    RESOLVED_BILLING_ADDRESSES,
+    RESOLVED_CONSUMPTION_ADDRESSES,
+    RESOLVED_CUSTOMERS,
+    RESOLVED_INSTALLATION_ADDRESSES,
+)
+from integration_assets.cache.locks import advisory_lock
+from integration_assets.flows.delivery import deliver, registry_sender
+from integration_assets.flows.identity import object_ids
+from integration_assets.flows.registry import SYSTEM, desired_customers, desired_roles
+from integration_assets.resources.business_day import BusinessDay
+from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.lora import LoraResource
+
+KINDS = {"rest", "json"}
+
+
+@delivery_asset(
+    SYSTEM,
+    "customers",
+    description="Persons (organisation/bruger) and companies (organisation/organisation) in the registry.",
+    kinds=KINDS,
+    ins={"resolved": upstream(RESOLVED_CUSTOMERS), "register": upstream(ADDRESS_REGISTER)},
+)
+def lora_customers(
+    context: dg.AssetExecutionContext,
+    resolved: pl.DataFrame,
+    register: pl.DataFrame,
+    cache: CacheResource,
+    lora: LoraResource,
+) -> None:
+    """Delivers the parties that these areas name."""
+    store = cache.get()
+    # Two areas may name the same person: the later of two runs sees the rows of both, and its view is the one kept.
+    with journaled(context, store) as counts:
+        with advisory_lock(store.engine, "desired:lora/customers"):
+            rows = desired_customers(
+                resolved, store, object_ids(lora.settings), Register(register), areas_of(context)
+            )
+            _desire(store, "customers", rows, counts)
+        _deliver(context, store, lora, "customers", counts)
+
+
+@delivery_asset(
+    SYSTEM,
+    "customer_relations",
+    description="Customer relations (kundeforhold, organisation/interessefaellesskab) in the registry.",
+    kinds=KINDS,
+    ins={"resolved": upstream(RESOLVED_CUSTOMERS), "places": upstream(RESOLVED_CONSUMPTION_ADDRESSES)},
+)
+def lora_customer_relations(
+    context: dg.AssetExecutionContext,
+    resolved: pl.DataFrame,
+    places: pl.DataFrame,
+    cache: CacheResource,
+    lora: LoraResource,
+) -> None:
+    """Delivers one customer relation per customer number, valid from move-in to move-out."""
+    with journaled(context, cache.get()) as counts:
+        rows = desired.customer_relations(
+            resolved, places, object_ids(lora.settings), utility=lora.settings.utility
+        )
+        _desire(cache.get(), "customer_relations", rows, counts)
+        _deliver(context, cache.get(), lora, "customer_relations", counts)
+
+
+@delivery_asset(
+    SYSTEM,
+    "customer_roles",
+    description="Customer roles (kunderoller, organisation/organisationfunktion) in the registry.",
+    kinds=KINDS,
+    ins={"resolved": upstream(RESOLVED_CUSTOMERS)},
+    deps=[dg.AssetKey(["lora", "customers"]), dg.AssetKey(["lora", "customer_relations"])],
+)
+def lora_customer_roles(
+    context: dg.AssetExecutionContext,
+    resolved: pl.DataFrame,
+    cache: CacheResource,
+    lora: LoraResource,
+    business_day: BusinessDay,
+) -> None:
+    """Delivers who is customer and co-customer; who left a row is ended on the business day."""
+    store = cache.get()
+    with journaled(context, store) as counts:
+        rows = desired_roles(
+            resolved, store, object_ids(lora.settings), areas_of(context), business_day.of_run(context)
+        )
+        _desire(store, "customer_roles", rows, counts)
+        _deliver(context, store, lora, "customer_roles", counts)
+
+
+@delivery_asset(
+    SYSTEM,
+    "installations",
+    description="Installations with their meters (klassifikation/klasse) in the registry.",
+    kinds=KINDS,
+    ins={"meters": upstream(KMD_INSTALLATIONS), "places": upstream(RESOLVED_INSTALLATION_ADDRESSES)},
+)
+def lora_installations(
+    context: dg.AssetExecutionContext,
+    meters: pl.DataFrame,
+    places: pl.DataFrame,
+    cache: CacheResource,
+    lora: LoraResource,
+) -> None:
+    """Delivers one object per installation number, with a period per meter."""
+    with journaled(context, cache.get()) as counts:
+        rows = desired.installations(meters, places, object_ids(lora.settings), utility=lora.settings.utility)
+        _desire(cache.get(), "installations", rows, counts)
+        _deliver(context, cache.get(), lora, "installations", counts)
+
+
+@delivery_asset(
+    SYSTEM,
+    "agreements",
+    description="Agreements (aftaler, indsats/indsats) in the registry.",
+    kinds=KINDS,
+    ins={
+        "resolved": upstream(RESOLVED_CUSTOMERS),
+        "meters": upstream(KMD_INSTALLATIONS),
+        "billing": upstream(RESOLVED_BILLING_ADDRESSES),
+    },
+    deps=[dg.AssetKey(["lora", "customer_relations"]), dg.AssetKey(["lora", "installations"])],
+)
+def lora_agreements(
+    context: dg.AssetExecutionContext,
+    resolved: pl.DataFrame,
+    meters: pl.DataFrame,
+    billing: pl.DataFrame,
+    cache: CacheResource,
+    lora: LoraResource,
+) -> None:
+    """Delivers one agreement per customer number, with every installation of its place."""
+    with journaled(context, cache.get()) as counts:
+        rows = desired.agreements(
+            resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility
+        )
+        _desire(cache.get(), "agreements", rows, counts)
+        _deliver(context, cache.get(), lora, "agreements", counts)
+
+
+def _desire(store: Cache, entity: str, rows: pl.DataFrame, counts: dict[str, int]) -> None:
+    compared = store.deliveries.desire(SYSTEM, entity, rows)
+    counts["desired"] = compared.new + compared.changed + compared.unchanged
+    counts["unchanged"] = compared.unchanged
+
+
+def _deliver(
+    context: dg.AssetExecutionContext, store: Cache, lora: LoraResource, entity: str, counts: dict[str, int]
+) -> None:
+    with ThreadPoolExecutor(lora.settings.lora_workers) as pool:
+        send = registry_sender(lora.get(), entity, lora.tenant, pool)
+        report = deliver(store.deliveries, SYSTEM, entity, send, areas=areas_of(context))
+    counts |= report.counts()
+    for text, number in report.errors.items():
+        context.log.warning("%s objects of %s were not delivered and are tried again: %s", number, entity, text)

@@ -1,0 +1,159 @@
+"""Completed and resolved data: who the customers are, and the one Danish address behind each text."""
+
+import dagster as dg
+import polars as pl
+
+from integration_assets.assets.context import areas_of, journaled, name_of, record_rejections
+from integration_assets.assets.declare import table_asset, upstream
+from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
+from integration_assets.domain import gates
+from integration_assets.domain.addresses import resolve
+from integration_assets.domain.tables import (
+    ADDRESS_REGISTER,
+    KMD_CUSTOMERS,
+    KMD_INSTALLATIONS,
+    RESOLVED_BILLING_ADDRESSES,
+    RESOLVED_CONSUMPTION_ADDRESSES,
+    RESOLVED_CUSTOMERS,
+    RESOLVED_INSTALLATION_ADDRESSES,
+)
+from integration_assets.flows.identity import object_ids
+from integration_assets.flows.lookups import Lookups
+from integration_assets.flows.parties import registered_addresses
+from integration_assets.flows.resolution import CustomerSources, resolve_customers
+from integration_assets.resources.business_day import BusinessDay
+from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.registers import RegistersResource
+
+
+@table_asset(
+    RESOLVED_CONSUMPTION_ADDRESSES,
+    kinds={"polars"},
+    ins={"customers": upstream(KMD_CUSTOMERS), "register": upstream(ADDRESS_REGISTER)},
+)
+def resolved_consumption_addresses(
+    context: dg.AssetExecutionContext,
+    customers: pl.DataFrame,
+    register: pl.DataFrame,
+    cache: CacheResource,
+    business_day: BusinessDay,
+) -> pl.DataFrame:
+    """Resolves the typed address of each consumption place."""
+    with journaled(context, cache.get()) as counts:
+        resolved = resolve.consumption(customers, resolve.Register(register))
+        record_rejections(
+            context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
+        )
+        _count_methods(resolved.rows, counts)
+    return resolved.rows
+
+
+@table_asset(
+    RESOLVED_CUSTOMERS,
+    kinds={"polars"},
+    ins={
+        "customers": upstream(KMD_CUSTOMERS),
+        "consumption": upstream(RESOLVED_CONSUMPTION_ADDRESSES),
+        "register": upstream(ADDRESS_REGISTER),
+    },
+    deps=[PERSON_REGISTER.key, COMPANY_REGISTER.key],
+)
+def resolved_customers(
+    context: dg.AssetExecutionContext,
+    customers: pl.DataFrame,
+    consumption: pl.DataFrame,
+    register: pl.DataFrame,
+    cache: CacheResource,
+    registers: RegistersResource,
+    business_day: BusinessDay,
+) -> pl.DataFrame:
+    """Completes numbers and identifies the parties; a row whose main customer stays unknown is withheld."""
+    areas, as_of, store = areas_of(context), business_day.of_run(context), cache.get()
+    ids = object_ids(registers.settings)
+    with journaled(context, store) as counts:
+        lookups = Lookups(
+            store.answers, ids, registers.get(), registers.mandate, as_of=as_of, run_id=context.run_id
+        )
+        resolved = resolve_customers(
+            CustomerSources(
+                customers=customers,
+                consumption=consumption,
+                register=resolve.Register(register),
+                previous=store.read(RESOLVED_CUSTOMERS, areas, include_vanished=True),
+                rejected=store.rejections.open(name_of(context), areas),
+            ),
+            lookups,
+            ids,
+            as_of,
+        )
+        gates.require_plausible_share(
+            customers.height - resolved.rows.height,
+            customers.height,
+            f"Rejected customer rows of supply area {', '.join(areas)}",
+            largest_share=registers.settings.max_rejected_share,
+            tolerated=registers.settings.tolerated_rows,
+        )
+        counts["rows"] = resolved.rows.height
+        record_rejections(
+            context, store, resolved.rejections, as_of, counts, areas=areas, retried=resolved.retried
+        )
+    return resolved.rows
+
+
+@table_asset(
+    RESOLVED_BILLING_ADDRESSES,
+    kinds={"polars"},
+    ins={
+        "customers": upstream(KMD_CUSTOMERS),
+        "parties": upstream(RESOLVED_CUSTOMERS),
+        "register": upstream(ADDRESS_REGISTER),
+    },
+)
+def resolved_billing_addresses(
+    context: dg.AssetExecutionContext,
+    customers: pl.DataFrame,
+    parties: pl.DataFrame,
+    register: pl.DataFrame,
+    cache: CacheResource,
+    registers: RegistersResource,
+    business_day: BusinessDay,
+) -> pl.DataFrame:
+    """Resolves the billing line; where it names no address, the main customer's registered address stands in."""
+    store, prepared = cache.get(), resolve.Register(register)
+    with journaled(context, store) as counts:
+        registered = registered_addresses(parties, store.answers, object_ids(registers.settings), prepared)
+        exported = customers.join(parties, on="customer_number", how="semi")
+        resolved = resolve.billing(exported, prepared, registered)
+        record_rejections(
+            context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
+        )
+        _count_methods(resolved.rows, counts)
+    return resolved.rows
+
+
+@table_asset(
+    RESOLVED_INSTALLATION_ADDRESSES,
+    kinds={"polars"},
+    ins={"installations": upstream(KMD_INSTALLATIONS), "register": upstream(ADDRESS_REGISTER)},
+)
+def resolved_installation_addresses(
+    context: dg.AssetExecutionContext,
+    installations: pl.DataFrame,
+    register: pl.DataFrame,
+    cache: CacheResource,
+    business_day: BusinessDay,
+) -> pl.DataFrame:
+    """Resolves the alternative place of each installation that has one."""
+    with journaled(context, cache.get()) as counts:
+        resolved = resolve.alternative(installations, resolve.Register(register))
+        record_rejections(
+            context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
+        )
+        _count_methods(resolved.rows, counts)
+    return resolved.rows
+
+
+def _count_methods(rows: pl.DataFrame, counts: dict[str, int]) -> None:
+    counts["rows"] = rows.height
+    for method, number in rows.group_by("method").len().sort("method").iter_rows():
+        counts[f"by_{method}"] = number

@@ -1,0 +1,17 @@
+"""The jobs that automation starts and people may start by hand."""
+
+import dagster as dg
+
+MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm")
+
+main_flow = dg.define_asset_job(
+    "main_flow",
+    selection=dg.AssetSelection.groups(*MAIN_GROUPS).materializable(),
+    description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM.",
+)
+
+address_register = dg.define_asset_job(
+    "address_register",
+    selection=dg.AssetSelection.assets(["addresses", "register"]),
+    description="Loads the address register when a new generation is published.",
+)

@@ -1,0 +1,18 @@
+"""What runs by the clock."""
+
+import dagster as dg
+
+from integration_assets.automation.jobs import main_flow
+from integration_assets.automation.sensors import range_requests
+from integration_assets.partitions import SUPPLY_AREAS
+from integration_assets.resources.business_day import COPENHAGEN
+
+
+@dg.schedule(cron_schedule="30 3 * * *", job=main_flow, execution_timezone=str(COPENHAGEN))
+def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """All supply areas as one run, after the person register's nightly update (done by two or three o'clock)."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    areas = context.instance.get_dynamic_partitions(str(SUPPLY_AREAS.name))
+    if not areas:
+        return dg.SkipReason("No supply area is registered yet; the source sensor does that.")
+    return range_requests(areas, areas, as_of, run_key=f"nightly:{as_of}")

@@ -1,0 +1,299 @@
+"""What should stand in the outside systems, and what was delivered: outbox, retry queue, cross reference, dry-run diff.
+
+One row per object, not per supply area: an object of several areas is sent once. Writers lock rows in the order of
+object ids; whoever still meets a deadlock tries again.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from integration_assets.cache import payloads
+from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.claims import Claim, Delivery, Outcome, open_claim
+from integration_assets.cache.copying import copy_in, copy_out
+from integration_assets.cache.fingerprint import row_fingerprints
+from integration_assets.cache.retrying import retrying
+
+__all__ = ["Claim", "Deliveries", "Delivery", "DesireCounts", "Outcome"]
+
+_DUE = (
+    "delivered_fingerprint IS DISTINCT FROM desired_fingerprint "
+    "AND (next_attempt_at IS NULL OR next_attempt_at <= :now)"
+)
+_IN_AREAS = "(CAST(:areas AS text[]) IS NULL OR areas && CAST(:areas AS text[]))"
+
+_GIVEN = "CREATE TEMP TABLE given (row int, object_id text, supply_area text, fingerprint bigint) ON COMMIT DROP"
+_WANTED = (
+    "CREATE TEMP TABLE wanted (object_id text, business_key text, supply_area text, payload bytea, fingerprint bigint, "
+    "rebased_from bigint) ON COMMIT DROP"
+)
+
+_UPSERT = """
+INSERT INTO delivery AS d
+  (system, entity, object_id, business_key, areas, desired, desired_fingerprint, desired_at, state)
+SELECT :system, :entity, object_id, business_key, ARRAY[supply_area], payload, fingerprint, now(), 'waiting'
+FROM wanted ORDER BY object_id
+ON CONFLICT (system, entity, object_id) DO UPDATE SET
+  business_key = excluded.business_key,
+  areas = CASE WHEN d.areas @> excluded.areas THEN d.areas ELSE d.areas || excluded.areas END,
+  desired = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.desired ELSE excluded.desired END,
+  desired_at = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.desired_at ELSE now() END,
+  attempts = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.attempts ELSE 0 END,
+  next_attempt_at = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.next_attempt_at END,
+  error_code = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.error_code END,
+  error_text = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.error_text END,
+  state = CASE
+    WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.state
+    WHEN d.delivered_fingerprint = excluded.desired_fingerprint THEN 'delivered'
+    ELSE 'waiting' END,
+  desired_fingerprint = excluded.desired_fingerprint
+"""
+
+# The same payload in another encoding (or by another fingerprint algorithm): new fingerprints, nothing to send.
+_REBASE = """
+UPDATE delivery AS d SET
+  desired_fingerprint = w.fingerprint,
+  delivered_fingerprint = CASE WHEN d.delivered_fingerprint = d.desired_fingerprint THEN w.fingerprint
+                               ELSE d.delivered_fingerprint END,
+  found_of = CASE WHEN d.found_of = d.desired_fingerprint THEN w.fingerprint ELSE d.found_of END
+FROM (SELECT w.object_id, w.fingerprint FROM wanted AS w
+      JOIN delivery AS d ON d.system = :system AND d.entity = :entity AND d.object_id = w.object_id
+        AND d.desired_fingerprint = w.rebased_from
+      ORDER BY w.object_id FOR UPDATE OF d) AS w
+WHERE d.system = :system AND d.entity = :entity AND d.object_id = w.object_id
+"""
+
+
+@dataclass(frozen=True)
+class DesireCounts:
+    """Objects of one call of `Deliveries.desire`: first seen, with another payload, as before."""
+
+    new: int
+    changed: int
+    unchanged: int
+
+
+class Deliveries:
+    """The delivery table. Payloads of `sealed_entities` (entity names, in any system) are encrypted at rest."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        cipher: Cipher,
+        *,
+        sealed_entities: frozenset[str] = frozenset(),
+        backoff_base_seconds: float = 60.0,
+    ) -> None:
+        self._engine = engine
+        self._cipher = cipher
+        self._sealed = sealed_entities
+        self._backoff_base_seconds = backoff_base_seconds
+
+    def desire(self, system: str, entity: str, desired: pl.DataFrame) -> DesireCounts:
+        """State what should stand in the system; writes only objects that differ, and touches no others.
+
+        `desired`: object_id, business_key, supply_area (String), then payload columns of any type. The supply area is
+        added to the object's areas. An object whose payload changed is sent again at once, however often it failed.
+        Raises ValueError, naming business keys, when an object comes twice.
+        """
+        rows = _fingerprinted(desired)
+        return retrying(lambda: self._desire(system, entity, rows))
+
+    def difference(self, system: str, entity: str, desired: pl.DataFrame) -> pl.DataFrame:
+        """What a delivery of `desired` (as in `desire`) would send, without writing anything.
+
+        Columns object_id, business_key, change (create: never delivered; update), before (JSON of what was delivered,
+        or null), after (JSON). Ordered by business key.
+        """
+        rows = _fingerprinted(desired)
+        parameters = [system, entity, rows["object_id"].to_list()]
+        query = (
+            "SELECT object_id, delivered, delivered_fingerprint FROM delivery "
+            "WHERE system = %s AND entity = %s AND object_id = ANY(%s) AND delivered_fingerprint IS NOT NULL"
+        )
+        schema = {"object_id": pl.String, "delivered": pl.Binary, "delivered_fingerprint": pl.Int64}
+        with self._engine.connect() as connection:
+            stored = copy_out(connection, query, schema, parameters)
+        joined = rows.join(stored, on="object_id", how="left").filter(
+            pl.col("delivered_fingerprint").is_null() | (pl.col("delivered_fingerprint") != pl.col("fingerprint"))
+        )
+        before = payloads.to_texts(joined["delivered"], self._cipher)
+        compared = joined.with_columns(before=before).filter(_differs(before, joined["payload"]))
+        return compared.select(
+            "object_id",
+            "business_key",
+            pl.when(pl.col("before").is_null()).then(pl.lit("create")).otherwise(pl.lit("update")).alias("change"),
+            "before",
+            pl.col("payload").alias("after"),
+        ).sort("business_key", "object_id")
+
+    @contextlib.contextmanager
+    def claim(
+        self, system: str, entity: str, limit: int, now: datetime, *, areas: Sequence[str] | None = None
+    ) -> Iterator[Claim]:
+        """Up to `limit` due objects (of these areas) to send now, ordered by business key; nobody else gets them.
+
+        They stay locked until the with-block ends: its end commits what was recorded, an exception rolls it back, and
+        so does the death of the process.
+        """
+        with self._engine.begin() as connection:
+            condition = f"{_DUE} AND {_IN_AREAS}"
+            parameters = {"system": system, "entity": entity, "now": now, "areas": _listed(areas), "limit": limit}
+            yield open_claim(connection, self._cipher, condition, parameters, self._backoff_base_seconds)
+
+    def is_busy(self, system: str, entity: str, now: datetime, *, areas: Sequence[str] | None = None) -> bool:
+        """Whether objects (of these areas) are due; when a claim just got none, another process is sending them."""
+        condition = f"system = :system AND entity = :entity AND {_DUE} AND {_IN_AREAS}"
+        query = f"SELECT EXISTS (SELECT FROM delivery WHERE {condition})"
+        parameters = {"system": system, "entity": entity, "now": now, "areas": _listed(areas)}
+        with self._engine.connect() as connection:
+            return bool(connection.execute(sa.text(query), parameters).scalar_one())
+
+    def due(self, now: datetime) -> pl.DataFrame:
+        """Objects that wait to be sent: system, entity, supply_area (the smallest of the object's), count."""
+        query = (
+            "SELECT system, entity, (SELECT min(a) FROM unnest(areas) AS a) AS supply_area, count(*) AS count "
+            f"FROM delivery WHERE {_DUE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        schema = {"system": pl.String, "entity": pl.String, "supply_area": pl.String, "count": pl.Int64}
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.text(query), {"now": now}).all()
+        return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+    def unread(self, system: str, entity: str, areas: Sequence[str] | None) -> list[str]:
+        """Ids, sorted, of objects whose last delivery has not been read back yet."""
+        query = (
+            "SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND "
+            f"delivered_fingerprint IS NOT NULL AND found_of IS DISTINCT FROM delivered_fingerprint AND {_IN_AREAS} "
+            "ORDER BY object_id"
+        )
+        with self._engine.connect() as connection:
+            parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
+            return list(connection.execute(sa.text(query), parameters).scalars())
+
+    def record_found(self, system: str, entity: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what the system answered, as flat rows by object id; marks their last delivery as read."""
+        if not found:
+            return
+        cipher = self._cipher if entity in self._sealed else None
+        rows = {object_id: payloads.to_bytes(found[object_id], cipher) for object_id in sorted(found)}
+        frame = pl.DataFrame({"object_id": list(rows), "payload": list(rows.values())})
+        retrying(lambda: self._record_found(system, entity, frame))
+
+    def found(self, system: str, entity: str, areas: Sequence[str] | None, schema: pl.Schema) -> pl.DataFrame:
+        """The rows read back: object_id, business_key, supply_area, then `schema`. Ordered by object id.
+
+        An object stands once, under the smallest of its supply areas - of those asked for, when areas are given.
+        """
+        query = (
+            "SELECT object_id, business_key, (SELECT min(a) FROM unnest(areas) AS a "
+            "WHERE %s::text[] IS NULL OR a = ANY(%s::text[])), found FROM delivery "
+            "WHERE system = %s AND entity = %s AND found IS NOT NULL AND (%s::text[] IS NULL OR areas && %s::text[])"
+        )
+        listed = _listed(areas)
+        stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, "found": pl.Binary}
+        with self._engine.connect() as connection:
+            stored = copy_out(connection, query, stored_as, [listed, listed, system, entity, listed, listed])
+        row = payloads.to_texts(stored["found"], self._cipher).str.json_decode(pl.Struct(schema))
+        return stored.drop("found").with_columns(row.alias("row")).unnest("row").sort("object_id")
+
+    def counts(self, system: str, entity: str, areas: Sequence[str] | None = None) -> dict[str, int]:
+        """How many objects (of these areas) are waiting, delivered or failed."""
+        query = (
+            "SELECT state, count(*) AS count_of FROM delivery WHERE system = :system AND entity = :entity AND "
+            f"{_IN_AREAS} GROUP BY state ORDER BY state"
+        )
+        with self._engine.connect() as connection:
+            parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
+            return {row.state: row.count_of for row in connection.execute(sa.text(query), parameters)}
+
+    def _desire(self, system: str, entity: str, rows: pl.DataFrame) -> DesireCounts:
+        key = {"system": system, "entity": entity}
+        with self._engine.begin() as connection:
+            connection.execute(sa.text(_GIVEN))
+            given = rows.with_row_index("row").select("row", "object_id", "supply_area", "fingerprint")
+            copy_in(connection, "given", given)
+            different = _different(connection, system, entity)
+            if different.is_empty():
+                return DesireCounts(0, 0, rows.height)
+            wanted = rows[different["row"]].with_columns(different["kind"])
+            stored = payloads.to_texts(different["desired"], self._cipher)
+            rebased = (wanted["kind"] == "changed") & ~_differs(stored, wanted["payload"])
+            payload = wanted["payload"]
+            connection.execute(sa.text(_WANTED))
+            copy_in(
+                connection,
+                "wanted",
+                wanted.select(
+                    "object_id",
+                    "business_key",
+                    "supply_area",
+                    self._cipher.seal_series(payload) if entity in self._sealed else payload.cast(pl.Binary),
+                    "fingerprint",
+                    pl.when(rebased).then(different["desired_fingerprint"]).alias("rebased_from"),
+                ),
+            )
+            # Rebased first: the upsert then meets equal fingerprints there and adds supply areas only.
+            if rebased.any():
+                connection.execute(sa.text(_REBASE), key)
+            connection.execute(sa.text(_UPSERT), key)
+        new = int((wanted["kind"] == "new").sum())
+        changed = int(((wanted["kind"] == "changed") & ~rebased).sum())
+        return DesireCounts(new, changed, rows.height - new - changed)
+
+    def _record_found(self, system: str, entity: str, frame: pl.DataFrame) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.text("CREATE TEMP TABLE answers (object_id text, payload bytea) ON COMMIT DROP"))
+            copy_in(connection, "answers", frame)
+            connection.execute(
+                sa.text(
+                    "UPDATE delivery AS d SET found = a.payload, found_of = d.delivered_fingerprint, found_at = now() "
+                    "FROM (SELECT a.object_id, a.payload FROM answers AS a JOIN delivery AS d ON d.system = :system "
+                    "AND d.entity = :entity AND d.object_id = a.object_id ORDER BY a.object_id FOR UPDATE OF d) AS a "
+                    "WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id"
+                ),
+                {"system": system, "entity": entity},
+            )
+
+
+def _different(connection: sa.Connection, system: str, entity: str) -> pl.DataFrame:
+    """The objects of the table `given` that need a write: row (position), kind, desired_fingerprint and desired.
+
+    Kind is new, changed, or area (only the supply area is unknown); the stored payload comes with `changed` alone.
+    """
+    query = (
+        "SELECT g.row, CASE WHEN d.object_id IS NULL THEN 'new' WHEN d.desired_fingerprint <> g.fingerprint "
+        "THEN 'changed' ELSE 'area' END, d.desired_fingerprint, "
+        "CASE WHEN d.desired_fingerprint <> g.fingerprint THEN d.desired END "
+        "FROM given AS g LEFT JOIN delivery AS d ON d.system = %s AND d.entity = %s AND d.object_id = g.object_id "
+        "WHERE d.object_id IS NULL OR d.desired_fingerprint <> g.fingerprint OR NOT g.supply_area = ANY(d.areas)"
+    )
+    connection.execute(sa.text("ANALYZE given"))
+    schema = {"row": pl.Int64, "kind": pl.String, "desired_fingerprint": pl.Int64, "desired": pl.Binary}
+    return copy_out(connection, query, schema, [system, entity]).sort("row")
+
+
+def _fingerprinted(desired: pl.DataFrame) -> pl.DataFrame:
+    """`payloads.encoded` with a `fingerprint` (Int64) of the payload, ordered by object id."""
+    if twice := sorted(desired.filter(desired["object_id"].is_duplicated())["business_key"].unique()):
+        raise ValueError(f"{len(twice)} objects are desired more than once: {', '.join(map(str, twice[:5]))}.")
+    if missing := sum(desired[name].null_count() for name in payloads.KEYS):
+        raise ValueError(f"{missing} keys or supply areas of desired objects are missing.")
+    rows = payloads.encoded(desired).sort("object_id")
+    return rows.with_columns(row_fingerprints(rows, ["payload"]).reinterpret(signed=True))
+
+
+def _differs(stored: pl.Series, payload: pl.Series) -> pl.Series:
+    """Boolean per row: no stored JSON, or one that says something else (the fingerprint may differ all the same)."""
+    pairs = zip(stored, payload, strict=True)
+    return pl.Series("differs", [old is None or not payloads.same(old, new) for old, new in pairs], dtype=pl.Boolean)
+
+
+def _listed(areas: Sequence[str] | None) -> list[str] | None:
+    return None if areas is None else list(areas)

@@ -1,0 +1,88 @@
+"""What a partition looked like at its last merge: key and fingerprint of every living row, as one packed value.
+
+The packed value stands beside the rows and changes in the same transaction. It saves reading (and opening) the rows to
+find out that they are unchanged.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import polars_hash as plh
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from integration_assets.cache.tables import partition_fingerprint
+
+SNAPSHOT = pl.Schema({"key": pl.String, "fingerprint": pl.UInt64})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A partition's new rows against its snapshot: positions in the new frame, keys of the old one."""
+
+    new: pl.Series
+    changed: pl.Series
+    vanished: pl.Series
+    unchanged: int
+
+    @property
+    def is_empty(self) -> bool:
+        return not (len(self.new) or len(self.changed) or len(self.vanished))
+
+
+def compare(old: pl.DataFrame, new: pl.DataFrame) -> Difference:
+    """The difference of two frames of `SNAPSHOT`. `new` and `changed` are row positions in the second one."""
+    position = pl.int_range(pl.len(), dtype=pl.UInt32).alias("position")
+    if old.height == new.height and (old["key"] == new["key"]).all():  # the usual case: same rows in the same order
+        changed = new.select(position.filter(pl.col("fingerprint") != old["fingerprint"])).to_series()
+        nothing = changed.clear()
+        return Difference(nothing, changed, old["key"].clear(), new.height - len(changed))
+    joined = _joined(new.with_columns(position), old)
+    before = pl.col("fingerprint_old")
+    added = joined.filter(before.is_null())["position"]
+    changed = joined.filter(before != pl.col("fingerprint"))["position"]
+    known = new.height - len(added)
+    vanished = old["key"].clear() if known == old.height else old.join(new, on="key", how="anti")["key"]
+    return Difference(added, changed, vanished, known - len(changed))
+
+
+def _joined(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """`new` with the column `fingerprint_old`, null where the key is not in `old`; in the order of `new`.
+
+    Joined by a hash of the key, which costs half of a join of texts. Should two keys ever share a hash, by the text.
+    """
+    hashed = plh.col("key").nchash.xxh3_64().alias("hash")
+    joined = new.with_columns(hashed).join(old.with_columns(hashed), on="hash", how="left", suffix="_old")
+    if joined.height > new.height or not (joined["key"] == joined["key_old"]).fill_null(True).all():
+        joined = new.join(old, on="key", how="left", suffix="_old")
+    return joined.sort("position")
+
+
+def load(connection: sa.Connection, table: str, areas: Sequence[str], algorithm: str) -> dict[str, pl.DataFrame]:
+    """The snapshots (frames of `SNAPSHOT`) by area; areas without one, or with one of another algorithm, are absent."""
+    stored = partition_fingerprint
+    query = sa.select(stored.c.area, stored.c.packed).where(
+        stored.c.table_name == table,
+        stored.c.area == sa.any_(sa.literal(areas, sa.ARRAY(sa.Text))),
+        stored.c.algorithm == algorithm,
+    )
+    return {area: pl.read_ipc(io.BytesIO(packed)) for area, packed in connection.execute(query)}
+
+
+def store(
+    connection: sa.Connection, table: str, area: str, algorithm: str, snapshot: pl.DataFrame, now: datetime
+) -> None:
+    """Keep the snapshot of one partition, replacing the former one."""
+    buffer = io.BytesIO()
+    snapshot.write_ipc(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())
+    values = {
+        "algorithm": algorithm,
+        "packed": buffer.getvalue(),
+        "row_count": snapshot.height,
+        "updated_at": now,
+    }
+    statement = insert(partition_fingerprint).values(table_name=table, area=area, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["table_name", "area"], set_=values))

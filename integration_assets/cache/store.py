@@ -1,0 +1,61 @@
+"""The open cache as one thing: its engine, its cipher and the stores on it."""
+
+from functools import cached_property
+
+import polars as pl
+import sqlalchemy as sa
+
+from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.deliveries import Deliveries
+from integration_assets.cache.journal import Journal
+from integration_assets.cache.merge import read_partition
+from integration_assets.cache.register_answers import RegisterAnswers
+from integration_assets.cache.rejections import Rejections
+from integration_assets.domain.schema import EntityTable
+
+SEALED_ENTITIES = frozenset({"customers", "contacts"})
+"""Entities whose payloads hold personal numbers: encrypted at rest as a whole."""
+
+
+class Cache:
+    """Gives the stores of a migrated database. `secret` is what personal numbers are encrypted with."""
+
+    def __init__(self, engine: sa.Engine, secret: str, *, retry_base_seconds: float = 30.0) -> None:
+        self.engine = engine
+        self.cipher = Cipher.from_secret(secret)
+        self._retry_base_seconds = retry_base_seconds
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Desired against delivered state, per outside system and object."""
+        return Deliveries(
+            self.engine,
+            self.cipher,
+            sealed_entities=SEALED_ENTITIES,
+            backoff_base_seconds=self._retry_base_seconds,
+        )
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        """What could not be processed, and why."""
+        return Rejections(self.engine)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """One row per run and step."""
+        return Journal(self.engine)
+
+    @cached_property
+    def answers(self) -> RegisterAnswers:
+        """Answers of the person and company registers, and the audit of questions."""
+        return RegisterAnswers(self.engine, self.cipher)
+
+    def read(
+        self, table: EntityTable, partitions: list[str] | None = None, *, include_vanished: bool = False
+    ) -> pl.DataFrame:
+        """The rows of a table, of all partitions or of these."""
+        return read_partition(self.engine, table, partitions, cipher=self.cipher, include_vanished=include_vanished)
+
+    def close(self) -> None:
+        """Returns the connections."""
+        self.engine.dispose()

@@ -1,0 +1,168 @@
+"""The cache's SQL tables: one per entity table of the domain's registry, and the fixed ones that keep the books."""
+
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from integration_assets.domain.schema import Column, EntityTable
+from integration_assets.domain.tables import ENTITY_TABLES
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_INSTANT = sa.DateTime(timezone=True)
+
+
+def _sql_type(column: Column) -> sa.types.TypeEngine[Any]:
+    if column.sealed:
+        return sa.LargeBinary()
+    types: dict[object, sa.types.TypeEngine[Any]] = {
+        pl.String: sa.Text(),
+        pl.Int64: sa.BigInteger(),
+        pl.Float64: sa.Double(),
+        pl.Date: sa.Date(),
+        pl.Boolean: sa.Boolean(),
+    }
+    for dtype, sql_type in types.items():
+        if column.dtype == dtype:
+            return sql_type
+    if column.dtype == pl.Datetime:
+        return _INSTANT
+    raise TypeError(f"Column {column.name} of type {column.dtype} has no SQL type.")
+
+
+def _entity_table(table: EntityTable) -> sa.Table:
+    """Payload as declared; the primary key is (partition, key).
+
+    `fingerprint` is that of the row's last write, by the algorithm of that day: for people who compare two days. The
+    merge trusts `partition_fingerprint` only.
+    """
+    identity = (table.partition, table.key)
+    return sa.Table(
+        table.name,
+        metadata,
+        *(sa.Column(column.name, _sql_type(column), nullable=column.name not in identity) for column in table.columns),
+        sa.Column("fingerprint", sa.BigInteger, nullable=False),
+        sa.Column("first_seen_at", _INSTANT, nullable=False),
+        sa.Column("changed_at", _INSTANT, nullable=False),
+        sa.Column("vanished_at", _INSTANT),
+        sa.PrimaryKeyConstraint(*identity),
+    )
+
+
+entity_tables: dict[str, sa.Table] = {table.name: _entity_table(table) for table in ENTITY_TABLES.values()}
+"""The entity tables by SQL name."""
+
+partition_fingerprint = sa.Table(
+    "partition_fingerprint",
+    metadata,
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("area", sa.Text, primary_key=True),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("packed", sa.LargeBinary, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", _INSTANT, nullable=False),
+)
+"""Key and fingerprint of every living row of a partition, as one Arrow file."""
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("entity", sa.Text, primary_key=True),
+    sa.Column("object_id", sa.Text, primary_key=True),
+    sa.Column("business_key", sa.Text, nullable=False),
+    sa.Column("areas", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("desired", sa.LargeBinary, nullable=False),
+    sa.Column("desired_fingerprint", sa.BigInteger, nullable=False),
+    sa.Column("desired_at", _INSTANT, nullable=False),
+    sa.Column("delivered", sa.LargeBinary),
+    sa.Column("delivered_fingerprint", sa.BigInteger),
+    sa.Column("delivered_at", _INSTANT),
+    sa.Column("external_ref", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt_at", _INSTANT),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error_text", sa.Text),
+    sa.Column("found", sa.LargeBinary),
+    sa.Column("found_of", sa.BigInteger),
+    sa.Column("found_at", _INSTANT),
+)
+"""What should stand in an outside system and what was delivered: outbox, retry queue and cross reference."""
+sa.Index(
+    "ix_delivery_due",
+    delivery.c.system,
+    delivery.c.entity,
+    delivery.c.business_key,
+    postgresql_where=sa.text("delivered_fingerprint IS DISTINCT FROM desired_fingerprint"),
+)
+
+rejection = sa.Table(
+    "rejection",
+    metadata,
+    sa.Column("rejection_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("record_key", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("customer_number", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_on", sa.Date, nullable=False),
+    sa.Column("first_on", sa.Date, nullable=False),
+    sa.Column("closed_on", sa.Date),
+)
+"""Records that could not be processed, and why; closed when they no longer are in the way."""
+sa.Index(
+    "uq_rejection_open",
+    rejection.c.asset,
+    rejection.c.supply_area,
+    rejection.c.record_key,
+    rejection.c.reason,
+    unique=True,
+    postgresql_where=sa.text("closed_on IS NULL"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("areas", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("counts", JSONB, nullable=False),
+    sa.Column("started_at", _INSTANT, nullable=False),
+    sa.Column("ended_at", _INSTANT, nullable=False, index=True),
+)
+"""One row per run and step, with its counts."""
+
+register_answer = sa.Table(
+    "register_answer",
+    metadata,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+)
+"""The last answer of a person or company register, encrypted, under a keyed hash of the number."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("audit_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", _INSTANT, nullable=False, server_default=sa.func.now(), index=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("legal_basis", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+)
+"""One row per look-up in a register of persons."""

@@ -1,0 +1,5 @@
+"""The command line: `integration-assets run | ui | sandbox | plan`."""
+
+from integration_assets.cli.app import app
+
+__all__ = ["app"]

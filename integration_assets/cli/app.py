@@ -1,0 +1,72 @@
+"""The command line application: one command per function, each in a module of its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="integration-assets",
+    help="Keeps KMD EE, the OIO registry and Dynamics CRM 365 true to each other.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
+Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]
+Seed = Annotated[int, typer.Option(help="The same seed and size give the same town.")]
+
+
+@app.command()
+def run(
+    customers: Customers = 2000,
+    days: Annotated[int, typer.Option(min=0, help="Days to play after the first load.")] = 3,
+    seed: Seed = 1,
+    data_dir: DataDir = Path("var"),
+    faults: Annotated[str, typer.Option(help='Fault plans by system, JSON: {"lora": {"rate_503": 0.02}}')] = "",
+) -> None:
+    """Plays days of a sandbox town through the assets and compares what LoRa and Dynamics hold with the truth.
+
+    An interrupted run goes on where it was; after a finished one the town is built anew.
+    """
+    from integration_assets.cli.play import play_town
+
+    raise typer.Exit(play_town(customers=customers, days=days, seed=seed, data_dir=data_dir, faults=faults))
+
+
+@app.command()
+def sandbox(customers: Customers = 2000, seed: Seed = 1, data_dir: DataDir = Path("var")) -> None:
+    """Runs the outside world in small on loopback until interrupted; addresses are in <data-dir>/sandbox.json."""
+    from integration_assets.sandbox.server import serve
+    from integration_assets.sandbox.systems import SandboxOptions
+
+    serve(SandboxOptions(data_dir=data_dir.resolve(), customers=customers, seed=seed))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port of the web server on 127.0.0.1.")] = 3000,
+    customers: Customers = 500,
+    seed: Seed = 1,
+    data_dir: DataDir = Path("var"),
+) -> None:
+    """Starts the sandbox (unless real systems are configured), Dagster's web server and its daemon."""
+    from integration_assets.cli.ui import serve_ui
+
+    raise typer.Exit(serve_ui(port=port, customers=customers, seed=seed, data_dir=data_dir))
+
+
+@app.command()
+def plan(
+    areas: Annotated[list[str] | None, typer.Argument(help="Supply areas; all when none is named.")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Changed objects to show per entity.")] = 3,
+) -> None:
+    """Shows what a run would create, update and end, field by field, without touching anything outside."""
+    from integration_assets.cli.plan import show_plan
+
+    raise typer.Exit(show_plan(areas or [], samples))
+
+
+if __name__ == "__main__":
+    app()

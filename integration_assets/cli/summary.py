@@ -1,0 +1,101 @@
+"""The figures of a played day: per entity and per outside system, as a table and as JSON."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from integration_assets.resources.cache import open_cache
+from integration_assets.settings import Settings
+
+COUNTS = ("desired", "created", "updated", "unchanged", "ended", "failed")
+
+
+@dataclass
+class DaySummary:
+    """What one day did. `steps`: counts by asset; `rejected`: open rejections by asset and reason; `requests`: by system."""
+
+    label: str
+    as_of: date
+    steps: dict[str, dict[str, int]]
+    rejected: dict[str, dict[str, int]]
+    requests: dict[str, dict[str, int]]
+    events: dict[str, Any]
+    runs: int
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        label: str,
+        as_of: date,
+        settings: Settings,
+        run_ids: list[str],
+        requests: dict[str, dict[str, int]],
+        events: dict[str, Any],
+    ) -> "DaySummary":
+        """Collects the day's figures from journal and rejections."""
+        cache = open_cache(settings)
+        try:
+            steps: dict[str, dict[str, int]] = {}
+            entries = cache.journal.entries()
+            for step, counts in entries.filter(pl.col("run_id").is_in(run_ids)).select("step", "counts").iter_rows():
+                total = steps.setdefault(step, {})
+                for name, number in counts.items():
+                    total[name] = total.get(name, 0) + number
+            rejected: dict[str, dict[str, int]] = {}
+            for asset, reason, number in (
+                cache.rejections.open(None, None).group_by("asset", "reason").len().sort("asset", "reason").iter_rows()
+            ):
+                rejected.setdefault(asset, {})[reason] = number
+        finally:
+            cache.close()
+        return cls(label, as_of, steps, rejected, requests, events, len(run_ids))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form for `summary.json`."""
+        return {
+            "day": self.label,
+            "as_of": self.as_of.isoformat(),
+            "seconds": round(self.seconds, 1),
+            "runs": self.runs,
+            "assets": self.steps,
+            "open_rejections": self.rejected,
+            "requests": self.requests,
+            "events": self.events,
+        }
+
+
+def requests_between(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """Requests per system and kind (read, write, lookup, token) that came between two readings of the counters."""
+    spent: dict[str, dict[str, int]] = {}
+    for system, counters in after.items():
+        earlier = before.get(system, {}).get("by_kind", {})
+        kinds = {kind: count - earlier.get(kind, 0) for kind, count in counters["by_kind"].items()}
+        spent[system] = {kind: count for kind, count in kinds.items() if count}
+    return {system: kinds for system, kinds in spent.items() if kinds and system != "control"}
+
+
+def print_day(console: Console, summary: DaySummary) -> None:
+    """Prints the day as a table."""
+    table = Table(title=f"{summary.label} ({summary.as_of}): {summary.runs} runs, {summary.seconds:.1f} s")
+    table.add_column("asset")
+    for name in COUNTS:
+        table.add_column(name, justify="right")
+    table.add_column("open rejections")
+    for step in sorted({*summary.steps, *summary.rejected}):
+        counts = summary.steps.get(step, {})
+        reasons = ", ".join(f"{reason} {number}" for reason, number in summary.rejected.get(step, {}).items())
+        if any(name in counts for name in COUNTS) or reasons:
+            table.add_row(step, *(str(counts.get(name, "")) for name in COUNTS), reasons)
+    console.print(table)
+    spent = [
+        f"{system}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        for system, kinds in sorted(summary.requests.items())
+        if kinds
+    ]
+    console.print(f"requests: {'; '.join(spent) or 'none'}", highlight=False)

@@ -1,0 +1,130 @@
+"""LoRa, the OIO registry (organisation, klassifikation and indsats services) over its REST interface.
+
+Belongs here: paths, life-cycle rules and list limits of LoRa 1.3.0. What an object contains is `domain.registry`.
+
+Promises: an object put is afterwards exactly the body given (see `put` on objects that were deleted); reading gives all
+periods of validity, not just today's, and no deleted objects. Does not promise: that an identical PUT is free (LoRa
+writes one more registration each time, so callers send differences only), nor any order between two writers of one
+id: LoRa has no optimistic locking, so there must be one writer per object.
+"""
+
+import re
+import ssl
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from integration_assets.clients.http import (
+    HttpClient,
+    PermanentError,
+    RetryPolicy,
+    TransientError,
+    json_answer,
+    json_body,
+)
+
+IDS_PER_LIST = 90
+"""A list call is one request line of at most 4,094 bytes: 96 ids without, 90 with the period of validity."""
+
+_ALL_VALIDITY = [("virkningfra", "-infinity"), ("virkningtil", "infinity")]
+_CLASS = re.compile(r"[a-z]+/[a-z]+")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ENDED = frozenset({"Slettet", "Passiveret"})
+
+
+class LoraClient:
+    """A LoRa service. `lora_class` is service and class as in the address, e.g. ``organisation/bruger``."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 60.0,
+        token: str | None = None,
+        tls: ssl.SSLContext | bool = True,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._http = HttpClient(
+            base_url,
+            read_timeout_s=timeout_s,
+            headers={"Authorization": token} if token else {},
+            tls=tls,
+            policy=policy,
+        )
+
+    def put(self, lora_class: str, object_id: str, body: dict[str, Any], *, revive: bool = False) -> None:
+        """Import or replace an object: afterwards it holds the body and nothing else.
+
+        A PUT over a deleted or passive object merges with its old content; a second one then replaces everything.
+        So `revive` (see `life_cycle`) sends the body twice.
+
+        Raises TransientError, also when LoRa reports a clash with another writer of the same id, and PermanentError.
+        """
+        path = f"/{_checked_class(lora_class)}/{_checked_id(object_id)}"
+        for _ in range(2 if revive else 1):
+            try:
+                self._http.request("PUT", path, content=json_body(body), headers={"Content-Type": "application/json"})
+            except PermanentError as error:
+                if _is_clash(error):
+                    raise TransientError(
+                        str(error), status=error.status, code="concurrent_writer", text=error.text
+                    ) from error
+                raise
+
+    def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The current registrations of the ids that exist and are not deleted, with all their periods of validity.
+
+        Returns {id: object} as LoRa gives it, ``{"id": ..., "registreringer": [{...}]}``; unknown ids are missing.
+        """
+        return {item["id"]: item for item in self._list(lora_class, ids) if _life_cycle_code(item) != "Slettet"}
+
+    def life_cycle(self, lora_class: str, ids: Iterable[str]) -> dict[str, str]:
+        """The life-cycle code (livscykluskode) of each id that LoRa has ever had, e.g. Importeret or Slettet."""
+        return {item["id"]: _life_cycle_code(item) for item in self._list(lora_class, ids)}
+
+    def ended(self, lora_class: str, ids: Iterable[str]) -> frozenset[str]:
+        """Those of the ids that are deleted or passive in LoRa: they need ``put(..., revive=True)``."""
+        return frozenset(key for key, code in self.life_cycle(lora_class, ids).items() if code in _ENDED)
+
+    def get_site_map(self) -> list[str]:
+        """All routes of the service: tells which classes it has. It is no health check: no database is asked."""
+        answer = json_answer(self._http.request("GET", "/site-map"), "GET /site-map")
+        return list(answer.get("site-map", answer)) if isinstance(answer, dict) else list(answer)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def _list(self, lora_class: str, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+        path = f"/{_checked_class(lora_class)}"
+        wanted = sorted({_checked_id(value) for value in ids})
+        for start in range(0, len(wanted), IDS_PER_LIST):
+            chunk = wanted[start : start + IDS_PER_LIST]
+            answer = self._http.request("GET", path, params=[("uuid", value) for value in chunk] + _ALL_VALIDITY)
+            # "Nothing" comes as [] from a list and as [[]] from a search.
+            for found in json_answer(answer, f"GET {path}")["results"]:
+                yield from found
+
+
+def _life_cycle_code(item: dict[str, Any]) -> str:
+    """The code of the newest registration; empty when LoRa left it out (it leaves out every empty value)."""
+    registrations = item.get("registreringer") or [{}]
+    return registrations[0].get("livscykluskode", "")
+
+
+def _is_clash(error: PermanentError) -> bool:
+    """Whether a 400 comes from a rule of the database, not of the schema: a PUT meets one only in a race on its id."""
+    return error.status == 400 and (error.text or "").startswith("ERROR:")
+
+
+def _checked_class(lora_class: str) -> str:
+    if not _CLASS.fullmatch(lora_class):
+        raise ValueError(f"{lora_class!r} is not a LoRa class such as 'organisation/bruger'.")
+    return lora_class
+
+
+def _checked_id(value: str) -> str:
+    """The id in lower case. Ids travel in addresses, so anything but a uuid (a personal number!) is refused unseen."""
+    lowered = value.lower()
+    if not _UUID.fullmatch(lowered):
+        raise ValueError("An object id must be a uuid.")
+    return lowered

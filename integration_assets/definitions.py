@@ -1,0 +1,51 @@
+"""Assembles the code location: `build_definitions(settings)` and the one `defs`; nothing else to find here."""
+
+import dagster as dg
+
+from integration_assets.assets import addresses, crm, kmd_ee, lora, read_back, resolved
+from integration_assets.assets.outside import OUTSIDE
+from integration_assets.automation.jobs import address_register, main_flow
+from integration_assets.automation.schedules import nightly
+from integration_assets.automation.sensors import due_again, new_address_register, source_changes
+from integration_assets.checks.references import reference_checks
+from integration_assets.io_managers.cache import CacheIOManager
+from integration_assets.resources.address_register import AddressRegisterResource
+from integration_assets.resources.business_day import BusinessDay
+from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.dynamics import DynamicsResource
+from integration_assets.resources.kmd_ee import KmdEeResource
+from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.registers import RegistersResource
+from integration_assets.settings import Settings
+
+ASSET_MODULES = [kmd_ee, addresses, resolved, lora, read_back, crm]
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """The assets, checks, jobs and automation over the outside systems that `settings` name.
+
+    Nothing is opened here; a setting that is missing is named by the run that needs it.
+    """
+    cache = CacheResource(settings=settings)
+    return dg.Definitions(
+        assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
+        asset_checks=[reference_checks],
+        jobs=[main_flow, address_register],
+        schedules=[nightly],
+        sensors=[source_changes, due_again, new_address_register],
+        resources={
+            "cache": cache,
+            "cache_tables": CacheIOManager(cache=cache),
+            "business_day": BusinessDay(fixed=settings.business_day or ""),
+            "kmd_ee": KmdEeResource(settings=settings),
+            "lora": LoraResource(settings=settings),
+            "dynamics": DynamicsResource(settings=settings),
+            "address_files": AddressRegisterResource(settings=settings),
+            "registers": RegistersResource(settings=settings),
+        },
+        # A process per step would cost seconds; parallelism comes from parallel runs.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(Settings())

@@ -1,0 +1,270 @@
+"""Registry rows as objects of LoRa 1.3.0 (OIO): the whole body of a PUT. The way back is `domain.registry.reading`.
+
+Rows are dicts with the columns of `REGISTRY_ROWS` as their JSON has them (dates as ISO texts; dates are taken too).
+Rules that LoRa enforces and that are kept here: every state is required; a relation item has exactly one of uuid and
+urn; a single relation has one item; values are texts and none is empty; periods are half-open and have a day at least.
+What plain LoRa has no field for (the ava_ fields) travels as compact JSON in ``integrationsdata``.
+
+Validity: customers always. Everything else says what it is from valid_from on, is active and related until valid_to
+and inactive from then on. Where valid_to is not after valid_from (a party put into a row and taken out the same day)
+no day is left to be active on: the object is inactive from valid_from on and ``ava_slutdato`` keeps the end.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from integration_assets.domain.registry.reading import from_object
+from integration_assets.domain.registry.time import FAR_END, Day, Period, iso_day, midnight, validity
+from integration_assets.domain.registry.values import packed, urn
+
+__all__ = ["LORA_CLASSES", "Tenant", "from_object", "lora_class", "to_object"]
+
+Row = Mapping[str, Any]
+Target = dict[str, str]
+Related = Iterable[tuple[Target | None, Period]]
+
+LORA_CLASSES: Final[dict[str, tuple[str, ...]]] = {
+    "customers": ("organisation/bruger", "organisation/organisation"),
+    "customer_relations": ("organisation/interessefaellesskab",),
+    "customer_roles": ("organisation/organisationfunktion",),
+    "installations": ("klassifikation/klasse",),
+    "agreements": ("indsats/indsats",),
+}
+"""Service and class of the objects of each entity."""
+
+_ALWAYS: Final = Period(None, None)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Whose registry it is: uuid of the organisation that owns the objects, uuid of the actor who writes them."""
+
+    organisation: str
+    actor: str
+
+
+def lora_class(entity: str, row: Row) -> str:
+    """Service and class that the row is an object of, e.g. ``organisation/bruger``. Raises KeyError when unknown."""
+    classes = LORA_CLASSES[entity]
+    return classes[-1] if row.get("party_kind") == "company" else classes[0]
+
+
+def to_object(entity: str, row: Row, tenant: Tenant) -> dict[str, Any]:
+    """The body that makes the object exactly this row when it is PUT.
+
+    Raises ValueError, naming customer or installation number only, when LoRa cannot hold the row.
+    """
+    class_name = lora_class(entity, row).partition("/")[2]
+    return _WRITERS[entity](_Body(class_name, tenant.actor), row, tenant)
+
+
+class _Body:
+    """A body in the making. Items without value are left out, relations without items too."""
+
+    def __init__(self, class_name: str, actor: str) -> None:
+        self._class_name = class_name
+        self._actor = actor
+        self._attributes: list[dict[str, Any]] = []
+        self._states: dict[str, list[dict[str, Any]]] = {}
+        self._relations: dict[str, list[dict[str, Any]]] = {}
+
+    def says(self, period: Period, **fields: str | None) -> None:
+        """Adds attributes (egenskaber) for a period."""
+        filled = {name: value for name, value in fields.items() if value}
+        self._attributes.append({**filled, "virkning": validity(period, self._actor)})
+
+    def is_in(self, state: str, *values: tuple[str, Period]) -> None:
+        """Sets the values of a state (tilstand), named without its class."""
+        self._states[f"{self._class_name}{state}"] = [
+            {state: value, "virkning": validity(period, self._actor)} for value, period in values
+        ]
+
+    def relates(self, relation: str, related: Related) -> None:
+        """Adds relation items; missing targets and periods without a day are left out."""
+        items = [
+            {**target, "virkning": validity(period, self._actor)}
+            for target, period in related
+            if target is not None and not period.is_empty
+        ]
+        if items:
+            self._relations[relation] = items
+
+    def finished(self) -> dict[str, Any]:
+        """The body as JSON."""
+        return {
+            "attributter": {f"{self._class_name}egenskaber": self._attributes},
+            "tilstande": self._states,
+            "relationer": self._relations,
+        }
+
+
+@dataclass(frozen=True)
+class _Life:
+    """How a validity is written: what is said, what holds, and the states over time."""
+
+    said: Period
+    held: Period
+    end_aside: Day
+
+    @classmethod
+    def of(cls, row: Row) -> "_Life":
+        period = Period(iso_day(row["valid_from"]), iso_day(row["valid_to"]))
+        said = Period(period.start, None)
+        return cls(said, said, period.end) if period.is_empty else cls(said, period, None)
+
+    def states(self, active: str, inactive: str) -> list[tuple[str, Period]]:
+        if self.end_aside is not None:
+            return [(inactive, self.said)]
+        if self.held.end is None:
+            return [(active, self.said)]
+        return [(active, self.held), (inactive, Period(self.held.end, None))]
+
+
+def _uuid(value: str | None, kind: str | None = None) -> Target | None:
+    if not value:
+        return None
+    return {"uuid": value} if kind is None else {"uuid": value, "objekttype": kind}
+
+
+def _urn(value: str | None, scheme: str = "") -> Target | None:
+    return {"urn": urn(value, scheme)} if value else None
+
+
+def _customer(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
+    """Person: bruger, with the CPR number as related person. Company: organisation, with the CVR number."""
+    fields: dict[str, str | bool | None] = {
+        "ava_kmdnavn": row["kmd_name"],
+        "ava_masterid": row["master_id"],
+        "ava_adressebeskyttelse": row["address_protected"],
+    }
+    if row["party_kind"] == "company":
+        extension = packed(fields, row["user_key"])
+        body.says(_ALWAYS, brugervendtnoegle=row["user_key"], organisationsnavn=row["name"], integrationsdata=extension)
+        body.relates("virksomhed", [(_urn(row["number"]), _ALWAYS)])
+        body.relates("virksomhedstype", [(_urn(row["company_form"]), _ALWAYS)])
+        body.relates("branche", [(_urn(row["business_code"]), _ALWAYS)])
+    else:
+        fields |= {
+            "ava_fornavn": row["first_name"],
+            "ava_mellemnavn": row["middle_name"],
+            "ava_efternavn": row["last_name"],
+            "ava_koen": row["gender"],
+            "ava_civilstand": row["civil_status"],
+        }
+        extension = packed(fields, row["user_key"])
+        body.says(_ALWAYS, brugervendtnoegle=row["user_key"], brugernavn=row["name"], integrationsdata=extension)
+        body.relates("tilknyttedepersoner", [(_urn(row["number"]), _ALWAYS)])
+    body.is_in("gyldighed", ("Aktiv", _ALWAYS))
+    body.relates("tilhoerer", [(_uuid(tenant.organisation), _ALWAYS)])
+    body.relates(
+        "adresser",
+        [
+            (_urn(row["phone"], "tel:"), _ALWAYS),
+            (_urn(row["mobile"], "mobile:"), _ALWAYS),
+            (_urn(row["email"], "email:"), _ALWAYS),
+            (_uuid(row["address_id"]), _ALWAYS),
+        ],
+    )
+    return body.finished()
+
+
+def _customer_relation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
+    life = _Life.of(row)
+    body.says(
+        life.said,
+        brugervendtnoegle=row["customer_number"],
+        interessefaellesskabsnavn=row["name"],
+        interessefaellesskabstype=row["utility"],
+        integrationsdata=packed({"ava_slutdato": life.end_aside}, row["customer_number"]),
+    )
+    body.is_in("gyldighed", *life.states("Aktiv", "Inaktiv"))
+    body.relates("tilhoerer", [(_uuid(tenant.organisation), life.held)])
+    body.relates("adresser", [(_uuid(row["address_id"]), life.held)])
+    return body.finished()
+
+
+def _customer_role(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
+    """A role has no owner in the registry; its customer number is an extension field, for those who look for it."""
+    del tenant
+    life = _Life.of(row)
+    extension = {"ava_kundenummer": row["customer_number"], "ava_slutdato": life.end_aside}
+    body.says(
+        life.said,
+        brugervendtnoegle=row["role_code"],
+        funktionsnavn=row["role_name"],
+        integrationsdata=packed(extension, row["customer_number"]),
+    )
+    body.is_in("gyldighed", *life.states("Aktiv", "Inaktiv"))
+    kind = "Organisation" if row["party_kind"] == "company" else "Bruger"
+    body.relates("organisatoriskfunktionstype", [(_urn(row["role_code"]), life.held)])
+    body.relates("tilknyttedebrugere", [(_uuid(row["party_id"], kind), life.held)])
+    body.relates("tilknyttedeinteressefaellesskaber", [(_uuid(row["relation_id"]), life.held)])
+    return body.finished()
+
+
+def _installation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
+    """One period of attributes per meter; the last one says on after the end what the installation was."""
+    if not row["meters"]:
+        raise ValueError(f"Installation {row['installation_number']} has no meter.")
+    life = _Life.of(row)
+    for meter in row["meters"]:
+        end = iso_day(meter["to"])
+        extension = {
+            "ava_maalerfabrikat": meter["meter_make"],
+            "ava_opstillingsadresse": row["address_id"],
+            "ava_slutdato": life.end_aside,
+        }
+        body.says(
+            Period(iso_day(meter["from"]), None if end == life.held.end else end),
+            brugervendtnoegle=row["installation_number"],
+            titel=_title(meter) or row["installation_number"],
+            eksempel=meter["meter_number"],
+            beskrivelse=meter["meter_type"],
+            integrationsdata=packed(extension, row["installation_number"]),
+        )
+    body.is_in("publiceret", *life.states("Publiceret", "IkkePubliceret"))
+    body.relates("ejer", [(_uuid(tenant.organisation), life.held)])
+    body.relates("overordnetklasse", [(_urn(row["utility"]), life.held)])
+    return body.finished()
+
+
+def _title(meter: Row) -> str:
+    """ "<meter number>, <make> <type>"; what is missing is left out."""
+    model = " ".join(part for part in (meter["meter_make"], meter["meter_type"]) if part)
+    return ", ".join(part for part in (meter["meter_number"], model) if part)
+
+
+def _agreement(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
+    """Indsats has no validity state: it is Disponeret (running) until its end, then Leveret (delivered)."""
+    del tenant
+    life = _Life.of(row)
+    start, end = iso_day(row["valid_from"]), iso_day(row["valid_to"])
+    held: list[Row] = row["installations"] or []
+    body.says(
+        life.said,
+        brugervendtnoegle=row["name"],
+        beskrivelse=str(len({item["installation_id"] for item in held})),
+        starttidspunkt=None if start is None else midnight(start),
+        sluttidspunkt=FAR_END if end is None else midnight(end),
+        integrationsdata=packed({"ava_kundenummer": row["customer_number"]}, row["customer_number"]),
+    )
+    body.is_in("publiceret", ("IkkePubliceret", life.said))
+    body.is_in("fremdrift", *life.states("Disponeret", "Leveret"))
+    body.relates("indsatstype", [(_urn(row["utility"]), life.held)])
+    body.relates("indsatsmodtager", [(_uuid(row["relation_id"]), life.held)])
+    body.relates("indsatsdokument", [(_uuid(row["billing_address_id"]), life.held)])
+    body.relates(
+        "indsatskvalitet",
+        ((_uuid(item["installation_id"]), Period(iso_day(item["from"]), iso_day(item["to"]))) for item in held),
+    )
+    return body.finished()
+
+
+_WRITERS: Final[dict[str, Callable[[_Body, Row, Tenant], dict[str, Any]]]] = {
+    "customers": _customer,
+    "customer_relations": _customer_relation,
+    "customer_roles": _customer_role,
+    "installations": _installation,
+    "agreements": _agreement,
+}

@@ -1,0 +1,117 @@
+"""Sends what is desired and not yet delivered, and records the outcome of each object.
+
+A delivery can be repeated at any time: object ids are ours, a registry write replaces the whole object, a CRM write is
+an upsert. Rows are claimed inside an open transaction, so that two runs never send the same object at once and a killed
+run gives its rows back.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
+from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.clients.lora import LoraClient
+from integration_assets.domain.registry.objects import Tenant, lora_class, to_object
+
+CLAIM_ROWS = 400
+BUSY_PAUSE_SECONDS = 0.05
+BUSY_LIMIT_SECONDS = 60.0
+
+Send = Callable[[Sequence[Delivery]], list[Outcome]]
+
+
+@dataclass
+class DeliveryReport:
+    """What one delivery did: objects created, updated and ended (updates that close an open object), failed, by sentence."""
+
+    created: int = 0
+    updated: int = 0
+    ended: int = 0
+    failed: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+    def count(self, row: Delivery, outcome: Outcome) -> None:
+        """Adds the outcome of one object."""
+        if not outcome.ok:
+            self.failed += 1
+            text = f"{outcome.error_code}: {outcome.error_text}"
+            self.errors[text] = self.errors.get(text, 0) + 1
+        elif row.delivered is None:
+            self.created += 1
+        elif _ends(row):
+            self.ended += 1
+        else:
+            self.updated += 1
+
+    def counts(self) -> dict[str, int]:
+        """The numbers by name, as journal and metadata take them."""
+        return {"created": self.created, "updated": self.updated, "ended": self.ended, "failed": self.failed}
+
+
+def _ends(row: Delivery) -> bool:
+    before, after = row.delivered or {}, row.desired
+    return (before.get("valid_to") is None and after.get("valid_to") is not None) or (
+        before.get("statecode") == 0 and after.get("statecode") == 1
+    )
+
+
+def deliver(
+    deliveries: Deliveries, system: str, entity: str, send: Send, *, areas: Sequence[str] | None = None
+) -> DeliveryReport:
+    """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
+
+    Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
+    refer to them. `send` answers one outcome per delivery; what it raises rolls the batch back.
+    """
+    report = DeliveryReport()
+    busy_since: float | None = None
+    while True:
+        with deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas) as claim:
+            rows = claim.rows
+            if rows:
+                outcomes = send(rows)
+                claim.record(outcomes)
+                for row, outcome in zip(rows, outcomes, strict=True):
+                    report.count(row, outcome)
+        if rows:
+            busy_since = None
+            continue
+        if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
+            return report
+        busy_since = busy_since or time.monotonic()
+        if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
+            return report
+        time.sleep(BUSY_PAUSE_SECONDS)
+
+
+def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: ThreadPoolExecutor) -> Send:
+    """Sends registry rows, one object per request, several requests at once."""
+
+    def send_one(row: Delivery) -> Outcome:
+        try:
+            body = to_object(entity, row.desired, tenant)
+            client.put(lora_class(entity, row.desired), row.object_id, body)
+        except (PermanentError, TransientError) as error:
+            return failure(row, error)
+        except ValueError as error:
+            return Outcome(row.object_id, ok=False, error_code="not_sendable", error_text=str(error), permanent=True)
+        return Outcome(row.object_id, ok=True, external_ref=row.object_id)
+
+    def send(rows: Sequence[Delivery]) -> list[Outcome]:
+        return list(pool.map(send_one, rows))
+
+    return send
+
+
+def failure(row: Delivery, error: PermanentError | TransientError) -> Outcome:
+    """The outcome of a request that failed; only transient failures are tried again soon."""
+    return Outcome(
+        row.object_id,
+        ok=False,
+        error_code=str(error.code or error.status or "connection"),
+        error_text=error.text,
+        permanent=isinstance(error, PermanentError),
+    )

@@ -1,0 +1,46 @@
+"""What the registers remember of the parties: rows for the registry, and their registered addresses."""
+
+import polars as pl
+
+from integration_assets.cache.register_answers import RegisterAnswers
+from integration_assets.domain.addresses import resolve
+from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.people.parties import Company, Person
+from integration_assets.domain.people.register_rows import from_answer, party_rows
+from integration_assets.flows.lookups import COMPANY, PERSON
+
+def named_parties(resolved: pl.DataFrame) -> pl.DataFrame:
+    """All parties that rows of resolved/customers name, main and co-customers: party_id, party_kind, number, each once."""
+    main = resolved.select("party_id", "party_kind", "number")
+    second = resolved.select(
+        pl.col("co_party_id").alias("party_id"), pl.lit("person").alias("party_kind"), pl.col("co_number").alias("number")
+    )
+    return pl.concat([main, second]).drop_nulls("party_id").unique("party_id", keep="first", maintain_order=True)
+
+
+def party_frame(
+    named: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, register: resolve.Register
+) -> pl.DataFrame:
+    """PARTY_ROWS and address_id (the registered address in the register, or null) of the named parties.
+
+    Parties whose answer is not remembered, or whom the register does not know, have no row.
+    """
+    parties: dict[str, Person | Company] = {}
+    for kind, service in (("person", PERSON), ("company", COMPANY)):
+        rows = named.filter(pl.col("party_kind") == kind).select("party_id", "number").iter_rows()
+        subjects = {ids.subject(f"{service}|{number}"): party_id for party_id, number in rows}
+        for subject, answer in answers.get(service, subjects.keys()).items():
+            party = from_answer(answer)
+            if party is not None:
+                parties[subjects[subject]] = party
+    frame = party_rows(parties)
+    return frame.with_columns(resolve.party_address(frame, register).alias("address_id"))
+
+
+def registered_addresses(
+    resolved: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, register: resolve.Register
+) -> pl.DataFrame:
+    """The registered address of each row's main customer: customer_number, address_id (null where there is none)."""
+    main = resolved.select("party_id", "party_kind", "number").unique("party_id")
+    addresses = party_frame(main, answers, ids, register).select("party_id", "address_id")
+    return resolved.select("customer_number", "party_id").join(addresses, on="party_id", how="left").drop("party_id")

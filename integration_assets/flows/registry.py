@@ -1,0 +1,61 @@
+"""What the registry should hold for the supply areas of a run: resolved rows turned into registry rows."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from integration_assets.cache.store import Cache
+from integration_assets.domain import gates
+from integration_assets.domain.addresses.resolve import Register
+from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.registry import desired
+from integration_assets.domain.registry.continuity import continue_roles
+from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
+from integration_assets.flows.parties import named_parties, party_frame
+from integration_assets.flows.resolution import CO_SUFFIX
+
+SYSTEM = "lora"
+
+
+def desired_customers(
+    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, register: Register, areas: Sequence[str]
+) -> pl.DataFrame:
+    """Registry rows of all parties that these areas name, or named when they were last delivered.
+
+    A party may have customer relations in other areas: their rows, those that ended before included, are taken from
+    the cache, so that the outcome is the same whichever area asks.
+    """
+    everywhere = _newest(cache.read(RESOLVED_CUSTOMERS, None, include_vanished=True), resolved, areas)
+    here = set(named_parties(resolved).get_column("party_id"))
+    here |= set(cache.deliveries.object_ids(SYSTEM, "customers", areas))
+    naming = everywhere.filter(pl.col("party_id").is_in(list(here)) | pl.col("co_party_id").is_in(list(here)))
+    named = named_parties(naming).filter(pl.col("party_id").is_in(list(here)))
+    parties = party_frame(named, cache.answers, ids, register)
+    return desired.customers(naming, parties)
+
+
+def _newest(cached: pl.DataFrame, resolved: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:
+    """One row per customer number: this run's where it has one, else the cached one."""
+    elsewhere = cached.filter(~pl.col("supply_area").is_in(list(areas))).join(
+        resolved, on="customer_number", how="anti"
+    )
+    ended_here = cached.filter(pl.col("supply_area").is_in(list(areas))).join(
+        pl.concat([resolved, elsewhere]), on="customer_number", how="anti"
+    )
+    return pl.concat([resolved, elsewhere, ended_here]).unique("customer_number", keep="first", maintain_order=True)
+
+
+def desired_roles(
+    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, areas: Sequence[str], as_of: date
+) -> pl.DataFrame:
+    """Registry rows of the customer roles; a party who left a row is ended on the business day."""
+    schema = REGISTRY_ROWS["customer_roles"]
+    previous = cache.deliveries.desired(SYSTEM, "customer_roles", areas, schema)
+    open_rejections = cache.rejections.open("resolved/customers", areas)
+    unresolved = open_rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX)).get_column("customer_number")
+    roles = continue_roles(
+        desired.customer_roles(resolved, ids), previous, as_of, unresolved_co_customers=unresolved.to_list()
+    )
+    gates.require_unique(roles, ["object_id"], "Customer roles")
+    return roles

@@ -1,0 +1,258 @@
+"""Identifies the parties of customer rows: numbers completed, people and companies known to their registers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from integration_assets.domain.addresses.resolve import Register, billing_line_addresses
+from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.people.completion import KNOWN, address_keys, known_numbers
+from integration_assets.domain.people.numbers import id_kind
+from integration_assets.domain.people.parties import AddressKey
+from integration_assets.domain.source import REJECTIONS
+from integration_assets.domain.tables import RESOLVED_CUSTOMERS
+from integration_assets.flows.completion import NO_ANSWER, NOT_ASKED, Found, Question, complete_cos, complete_mains
+from integration_assets.flows.lookups import Lookups
+
+CO_SUFFIX = "/co"
+
+SENTENCES = {
+    "no_id_number": "The row names nobody: the identification number (PersonnrSEnr) is empty.",
+    "unreadable_id_number": "The identification number has neither 8 nor 10 digits.",
+    "not_a_person_number": "The number has ten digits but begins with no date; it may be a P-number.",
+    "person_not_in_register": "The person register (CPR) does not know the number.",
+    "company_not_in_register": "The company register (CVR) does not know the number.",
+    "completion_no_match": "Nobody at the known addresses has this name and date of birth; asked again later.",
+    "completion_ambiguous": "Several people at the address could be meant.",
+    "completion_incomplete_search": "The register capped its answer, so no hit can be called the only one.",
+    "completion_not_allowed": "Completion is off: no authority and legal basis are configured.",
+    NO_ANSWER: "The register gave no answer; it is asked again in the next run.",
+    NOT_ASKED: "The register was not asked yet.",
+}
+"""Operator's sentences per reason; those of a co-customer carry the prefix co_ in the reason."""
+
+
+@dataclass(frozen=True)
+class CustomerSources:
+    """What is known before: rows of kmd_ee/customers and resolved/consumption_addresses, the address register, the
+    rows of resolved/customers of earlier runs and the open rejections of this asset."""
+
+    customers: pl.DataFrame
+    consumption: pl.DataFrame
+    register: Register
+    previous: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class ResolvedCustomers:
+    """Rows of resolved/customers, rejections, and the record keys that were tried again in this run."""
+
+    rows: pl.DataFrame
+    rejections: pl.DataFrame
+    retried: frozenset[str]
+
+
+def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds, as_of: date) -> ResolvedCustomers:
+    """Identifies main and co-customer of each row, independently of each other.
+
+    A row whose main customer stays unknown is rejected; one whose co-customer does is kept without her, and she is
+    rejected under the customer number with "/co". What was rejected before is asked again only when it is due.
+    """
+    due = frozenset(sources.rejected.filter(pl.col("next_attempt_on") <= as_of).get_column("record_key"))
+    slots = _slots(sources)
+    slots, asked = _completed(slots, sources, lookups, due)
+    slots, refreshed = _confirmed(slots, lookups, due)
+    ok = slots.filter(pl.col("reason").is_null())
+    main, second = (
+        ok.filter(pl.col("slot") == slot).select("customer_number", "kind", "number", "origin") for slot in ("main", "co")
+    )
+    main = main.with_columns(_party_ids(ids, main)).rename({"kind": "party_kind", "origin": "number_origin"})
+    second = second.with_columns(_party_ids(ids, second)).select(
+        "customer_number",
+        pl.col("party_id").alias("co_party_id"),
+        pl.col("number").alias("co_number"),
+        pl.col("origin").alias("co_number_origin"),
+    )
+    rows = sources.customers.join(main, on="customer_number", how="inner").join(
+        second, on="customer_number", how="left"
+    )
+    return ResolvedCustomers(
+        rows.select(list(RESOLVED_CUSTOMERS.schema)), _rejections(slots), (asked | refreshed) & due
+    )
+
+
+def _slots(sources: CustomerSources) -> pl.DataFrame:
+    """Main and co-customers in one frame: customer_number, slot, record_key, kind, number, origin, reason, name."""
+    common = ["customer_number", "supply_area", "name"]
+    main = sources.customers.select(
+        *common, pl.lit("main").alias("slot"), pl.col("id_number").alias("number"), record_key="customer_number"
+    )
+    second = sources.customers.select(
+        *common,
+        pl.lit("co").alias("slot"),
+        pl.col("co_id_number").alias("number"),
+        record_key=pl.col("customer_number") + CO_SUFFIX,
+    ).filter(id_kind("number") != "none")
+    kind = id_kind("number")
+    reasons = {"none": "no_id_number", "unreadable": "unreadable_id_number", "not_a_person_number": "not_a_person_number"}
+    return pl.concat([main, second]).with_columns(
+        kind.alias("kind"),
+        pl.when((pl.col("slot") == "co") & (kind == "company"))
+        .then(pl.lit("unreadable_id_number"))
+        .otherwise(kind.replace_strict(reasons, default=None))
+        .alias("reason"),
+        pl.lit("source").alias("origin"),
+    )
+
+
+def _completed(
+    slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, due: frozenset[str]
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The slots with their incomplete numbers completed or given a reason, and the record keys asked for."""
+    incomplete = slots.filter(pl.col("kind") == "incomplete_person")
+    if incomplete.is_empty():
+        return slots, frozenset()
+    known = known_numbers(sources.customers, sources.previous)
+    remembered = {
+        "main": dict(known.select("customer_number", "known_number").drop_nulls().iter_rows()),
+        "co": dict(known.select("customer_number", "known_co_number").drop_nulls().iter_rows()),
+    }
+    wanted = incomplete.get_column("customer_number").unique()
+    places = _places(sources, wanted)
+
+    def questions(slot: str) -> list[Question]:
+        rows = incomplete.filter(
+            (pl.col("slot") == slot) & ~pl.col("customer_number").is_in(list(remembered[slot]))
+        )
+        return [
+            Question(
+                record_key=row["record_key"],
+                customer_number=row["customer_number"],
+                birth6=row["number"][:6],
+                name=row["name"] if slot == "main" else None,
+                consumption=places[0].get(row["customer_number"]),
+                billing=places[1].get(row["customer_number"]),
+                again=row["record_key"] in due,
+            )
+            for row in rows.iter_rows(named=True)
+        ]
+
+    main_questions, co_questions = questions("main"), questions("co")
+    mains = complete_mains(main_questions, lookups)
+    complete = slots.filter((pl.col("slot") == "main") & (pl.col("kind") == "person"))
+    numbers: dict[str, tuple[str, AddressKey | None]] = {
+        customer: (number, None) for customer, number in complete.select("customer_number", "number").iter_rows()
+    }
+    numbers |= {customer: (number, None) for customer, number in remembered["main"].items()}
+    for question in main_questions:
+        found = mains[question.customer_number]
+        if found.number is not None:
+            numbers[question.customer_number] = (found.number, found.place(question))
+    cos = complete_cos(co_questions, lookups, numbers)
+    outcome = pl.concat([_outcomes("main", mains, remembered["main"]), _outcomes("co", cos, remembered["co"])])
+    asked = {question.record_key for question in main_questions if mains[question.customer_number].asked}
+    asked |= {question.record_key for question in co_questions if cos[question.customer_number].asked}
+    return _with_outcomes(slots, outcome), frozenset(asked)
+
+
+def _places(
+    sources: CustomerSources, customers: pl.Series
+) -> tuple[Mapping[str, AddressKey], Mapping[str, AddressKey]]:
+    """Where to search for each customer number: at the consumption address, and at the address of the billing line."""
+    rows = sources.customers.filter(pl.col("customer_number").is_in(customers.implode()))
+    consumption = address_keys(rows, by="customer_number")
+    typed = rows.select("customer_number", typed_floor="floor", typed_door="door")
+    resolved = _register_rows(sources.consumption, sources.register).join(typed, on="customer_number", how="inner")
+    # An access address has no floor and door: those that were typed keep the search narrow.
+    narrowed = resolved.with_columns(pl.coalesce("floor", "typed_floor"), pl.coalesce("door", "typed_door"))
+    typed_lines = _register_rows(billing_line_addresses(rows, sources.register), sources.register)
+    return (
+        {**consumption, **address_keys(narrowed, by="customer_number")},
+        address_keys(typed_lines, by="customer_number"),
+    )
+
+
+def _register_rows(resolved: pl.DataFrame, register: Register) -> pl.DataFrame:
+    """customer_number and the register's row of each resolved address."""
+    found = resolved.select("customer_number", "address_id").drop_nulls("address_id")
+    return found.join(register.addresses, on="address_id", how="inner")
+
+
+_OUTCOME = {"customer_number": pl.String, "slot": pl.String, "found": pl.String, "found_origin": pl.String, "why": pl.String}
+
+
+def _outcomes(slot: str, found: Mapping[str, Found], remembered: Mapping[str, str]) -> pl.DataFrame:
+    rows = [(customer, slot, hit.number, hit.origin, hit.reason) for customer, hit in found.items()]
+    rows += [(customer, slot, number, KNOWN, None) for customer, number in remembered.items()]
+    return pl.DataFrame(rows, schema=_OUTCOME, orient="row")
+
+
+def _with_outcomes(slots: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    incomplete = pl.col("kind") == "incomplete_person"
+    return (
+        slots.join(outcomes, on=["customer_number", "slot"], how="left")
+        .with_columns(
+            pl.when(incomplete).then("found").otherwise("number").alias("number"),
+            pl.when(incomplete).then("found_origin").otherwise("origin").alias("origin"),
+            pl.when(incomplete).then("why").otherwise("reason").alias("reason"),
+            pl.when(incomplete).then(pl.lit("person")).otherwise("kind").alias("kind"),
+        )
+        .drop("found", "found_origin", "why")
+    )
+
+
+def _confirmed(
+    slots: pl.DataFrame, lookups: Lookups, due: frozenset[str]
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The slots with a reason for numbers that their register does not know; and the record keys asked for again."""
+    usable = slots.filter(pl.col("reason").is_null())
+    again = usable.filter(pl.col("record_key").is_in(list(due)))
+    refresh = frozenset(again.get_column("number"))
+    people = usable.filter(pl.col("kind") == "person").get_column("number").unique().to_list()
+    companies = usable.filter(pl.col("kind") == "company").get_column("number").unique().to_list()
+    reasons: dict[str, str] = {}
+    for answered, unknown in (
+        (lookups.people(people, refresh=refresh), "person_not_in_register"),
+        (lookups.companies(companies, refresh=refresh), "company_not_in_register"),
+    ):
+        reasons |= {number: unknown for number, party in answered.known.items() if party is None}
+        reasons |= dict.fromkeys(answered.unanswered, NO_ANSWER if lookups.asks else NOT_ASKED)
+    found = pl.DataFrame(list(reasons.items()), schema={"number": pl.String, "why": pl.String}, orient="row")
+    judged = slots.join(found, on="number", how="left").with_columns(pl.coalesce("reason", "why").alias("reason"))
+    return judged.drop("why"), frozenset(again.get_column("record_key"))
+
+
+def _party_ids(ids: ObjectIds, slots: pl.DataFrame) -> pl.Expr:
+    """Uuids of the parties: persons by CPR, companies by CVR number."""
+    kind, number = slots.get_column("kind"), slots.get_column("number")
+    people = ids.series("person", number.set(kind != "person", None))
+    companies = ids.series("company", number.set(kind != "company", None))
+    return pl.coalesce(pl.lit(people), pl.lit(companies)).alias("party_id")
+
+
+def _rejections(slots: pl.DataFrame) -> pl.DataFrame:
+    """The slots with a reason, as rejections; a co-customer's reason has the prefix co_."""
+    is_co = pl.col("slot") == "co"
+    return (
+        slots.filter(pl.col("reason").is_not_null())
+        .with_columns(
+            pl.col("reason").replace_strict(SENTENCES, default=pl.col("reason")).alias("sentence"),
+            pl.when(is_co).then("co_" + pl.col("reason")).otherwise("reason").alias("reason"),
+        )
+        .select(
+            "record_key",
+            "reason",
+            pl.format(
+                "{} of customer number {}: {}",
+                pl.when(is_co).then(pl.lit("Co-customer")).otherwise(pl.lit("Main customer")),
+                "customer_number",
+                "sentence",
+            ).alias("text"),
+            "customer_number",
+            "supply_area",
+        )
+        .select(list(REJECTIONS))
+    )

@@ -1,0 +1,78 @@
+"""Reads the billing system by supply area and explains what disappeared from its window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from integration_assets.cache.store import Cache
+from integration_assets.clients.kmd_ee import KmdEe
+from integration_assets.domain import gates
+from integration_assets.domain.source import clean_customers, clean_installations, explain_vanished, supply_area
+from integration_assets.domain.tables import KMD_CUSTOMERS
+
+
+@dataclass(frozen=True)
+class SourceLimits:
+    """How far back moved-out customers are read (days), how areas are cut, and when a run refuses to go on."""
+
+    window_days: int
+    area_digits: int
+    max_vanished_share: float
+    tolerated_rows: int
+
+
+@dataclass(frozen=True)
+class SourceRead:
+    """Cleaned rows of the source and the rows that could not be used, as frames."""
+
+    rows: pl.DataFrame
+    rejections: pl.DataFrame
+
+
+def read_customers(
+    kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: date, limits: SourceLimits
+) -> SourceRead:
+    """The customer rows of these areas: columns of `kmd_ee/customers`.
+
+    A row known before that is no longer in the window is read again by its number without the date filter: a
+    retroactive move-out gets its end, a row that ended before or moved to another area is let go, one that the source
+    no longer has is rejected and left as it was. Raises GateClosed when an implausible share would vanish.
+    """
+    window_start = as_of - timedelta(days=limits.window_days)
+    postcodes = _postcodes(kmd_ee, areas, as_of, window_start, limits.area_digits)
+    cleaned = clean_customers(kmd_ee.customers(postcodes, as_of, window_start), limits.area_digits)
+    known = cache.read(KMD_CUSTOMERS, list(areas))
+    missing = known.join(cleaned.rows, on="customer_number", how="anti")
+    if missing.is_empty():
+        return SourceRead(cleaned.rows, cleaned.rejections)
+    reread = kmd_ee.customers_by_number(missing.get_column("customer_number").to_list())
+    explained = explain_vanished(missing, reread, window_start=window_start, digits=limits.area_digits)
+    gates.require_plausible_share(
+        explained.left.filter(pl.col("why") == "not_in_source").height,
+        known.height,
+        f"Customer rows of supply area {', '.join(areas)} that the source no longer has",
+        largest_share=limits.max_vanished_share,
+        tolerated=limits.tolerated_rows,
+    )
+    rejections = pl.concat([cleaned.rejections, explained.rejections])
+    return SourceRead(
+        pl.concat([cleaned.rows, explained.rows]), rejections.unique(["record_key", "reason"], maintain_order=True)
+    )
+
+
+def read_installations(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, limits: SourceLimits) -> SourceRead:
+    """The installation rows of these areas with all their meters: columns of `kmd_ee/installations`."""
+    window_start = as_of - timedelta(days=limits.window_days)
+    postcodes = _postcodes(kmd_ee, areas, as_of, window_start, limits.area_digits)
+    cleaned = clean_installations(kmd_ee.installations(postcodes, as_of), limits.area_digits)
+    return SourceRead(cleaned.rows, cleaned.rejections)
+
+
+def _postcodes(
+    kmd_ee: KmdEe, areas: Sequence[str], as_of: date, window_start: date, digits: int
+) -> list[str | None]:
+    """The postal codes, as typed in the source, that make up these areas."""
+    present = kmd_ee.area_fingerprints(as_of, window_start)
+    return present.filter(supply_area("postcode", digits).is_in(list(areas))).get_column("postcode").unique().to_list()

@@ -1,0 +1,43 @@
+"""Dynamics CRM 365 (Dataverse Web API)."""
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from integration_assets.clients.dynamics import DynamicsClient
+from integration_assets.clients.dynamics_auth import FormTokens, MsalTokens, TokenProvider
+from integration_assets.clients.http import RetryPolicy
+from integration_assets.resources.base import FromSettings
+from integration_assets.settings import Settings
+
+
+def token_provider(settings: Settings) -> TokenProvider:
+    """Tokens from Entra (crm_tenant), or from another authority's token end point (crm_token_url)."""
+    client_id, secret = settings.need("crm_client_id"), settings.need("crm_client_secret")
+    scope = settings.crm_scope or f"{settings.need('crm_url').rstrip('/')}/.default"
+    if settings.crm_token_url:
+        return FormTokens(settings.crm_token_url, client_id, secret, scope)
+    authority = f"https://login.microsoftonline.com/{settings.need('crm_tenant')}"
+    return MsalTokens(authority, client_id, secret, scope)
+
+
+class DynamicsResource(FromSettings):
+    """Opens the CRM as the application user of the settings."""
+
+    _client: DynamicsClient | None = PrivateAttr(default=None)
+
+    def get(self) -> DynamicsClient:
+        """The client. Raises MissingSetting where address or credentials are missing."""
+        if self._client is None:
+            self._client = DynamicsClient(
+                self.settings.need("crm_url"),
+                token_provider(self.settings),
+                batch_size=self.settings.crm_batch_rows,
+                policy=RetryPolicy(attempts=self.settings.http_attempts),
+            )
+        return self._client
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Closes the connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None

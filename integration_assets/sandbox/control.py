@@ -1,0 +1,138 @@
+"""The control system of the sandbox: the hands of tests, command line and people on the small world.
+
+Belongs here: routes that read the request log, set faults, build a town, play its days and reset everything. What a
+town is, the module `town` knows.
+"""
+
+import asyncio
+import importlib
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from json import JSONDecodeError
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from integration_assets.sandbox.faults import FaultPlan, Faults
+from integration_assets.sandbox.requests import RequestLog
+from integration_assets.sandbox.store import Store
+from integration_assets.sandbox.systems import SandboxOptions
+
+TOWN_MODULE = "integration_assets.sandbox.town"
+
+
+class Control:
+    """Routes of the control system over the parts of one running sandbox."""
+
+    def __init__(self, store: Store, options: SandboxOptions, log: RequestLog, faults: Mapping[str, Faults]) -> None:
+        self._store = store
+        self._options = options
+        self._log = log
+        self._faults = faults
+        # Building a town and playing a day read and write the whole store: one at a time.
+        self._town_lock = asyncio.Lock()
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        routes: list[tuple[str, Callable[[Request], Awaitable[Response]], str]] = [
+            ("/health", self.health, "GET"),
+            ("/requests", self.requests, "GET"),
+            ("/requests/summary", self.summary, "GET"),
+            ("/requests/clear", self.clear, "POST"),
+            ("/faults", self.set_faults, "POST"),
+            ("/town", self.build_town, "POST"),
+            ("/day", self.play_day, "POST"),
+            ("/truth", self.truth, "GET"),
+            ("/reset", self.reset, "POST"),
+        ]
+        return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
+
+    async def health(self, _request: Request) -> Response:
+        """Process id and the systems that run."""
+        return JSONResponse({"status": "ok", "pid": os.getpid(), "systems": sorted(self._faults)})
+
+    async def requests(self, request: Request) -> Response:
+        """Logged requests numbered above `since` (default 0)."""
+        try:
+            since = int(request.query_params.get("since", "0"))
+        except ValueError:
+            return _refusal("since is a number")
+        return JSONResponse({"requests": self._log.since(since)})
+
+    async def summary(self, _request: Request) -> Response:
+        """Counts by system."""
+        return JSONResponse(self._log.summary())
+
+    async def clear(self, _request: Request) -> Response:
+        """Empty the request log."""
+        self._log.clear()
+        return JSONResponse({})
+
+    async def set_faults(self, request: Request) -> Response:
+        """Put fault plans in force: `{system: plan}`; null or {} as the plan ends the faults of that system."""
+        body = await _object(request)
+        if body is None or not all(isinstance(plan, dict | None) for plan in body.values()):
+            return _refusal("expected an object of fault plans by system")
+        unknown = sorted(set(body) - set(self._faults))
+        if unknown:
+            return _refusal(f"no such system: {', '.join(unknown)}")
+        try:
+            plans = {system: FaultPlan.from_json(plan) for system, plan in body.items()}
+        except ValueError as error:
+            return _refusal(str(error))
+        for system, plan in plans.items():
+            self._faults[system].use(plan)
+        return JSONResponse({})
+
+    async def build_town(self, request: Request) -> Response:
+        """Build the town: `{customers, seed}`, each defaulting to the options of the sandbox."""
+        body = await _object(request)
+        customers = (body or {}).get("customers", self._options.customers)
+        seed = (body or {}).get("seed", self._options.seed)
+        if body is None or not isinstance(customers, int) or not isinstance(seed, int):
+            return _refusal('expected {"customers": number, "seed": number}')
+        return await self._town("build", self._store, self._options.kmd_ee_url, customers, seed)
+
+    async def play_day(self, request: Request) -> Response:
+        """Play a day of the town: `{"day": k}`."""
+        body = await _object(request)
+        if body is None or not isinstance(body.get("day"), int):
+            return _refusal('expected {"day": number}')
+        return await self._town("play_day", self._store, self._options.kmd_ee_url, body["day"])
+
+    async def truth(self, _request: Request) -> Response:
+        """What the town knows to be true."""
+        return await self._town("truth", self._store)
+
+    async def reset(self, _request: Request) -> Response:
+        """Empty every collection, the request log and the faults."""
+        async with self._town_lock:
+            await asyncio.to_thread(self._store.clear)
+        self._log.clear()
+        for faults in self._faults.values():
+            faults.use(FaultPlan())
+        return JSONResponse({})
+
+    async def _town(self, function: str, *arguments: Any) -> Response:
+        town = importlib.import_module(TOWN_MODULE)
+        async with self._town_lock:
+            return JSONResponse(await asyncio.to_thread(getattr(town, function), *arguments))
+
+
+async def _object(request: Request) -> dict[str, Any] | None:
+    """The JSON object of a request body; an empty body is {}; None when it is something else."""
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        body = await request.json()
+    except (JSONDecodeError, UnicodeDecodeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _refusal(text: str) -> Response:
+    return JSONResponse({"error": text}, status_code=400)

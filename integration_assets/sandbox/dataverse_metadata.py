@@ -1,0 +1,197 @@
+"""EntityDefinitions of the CRM sandbox: tables, columns, choices, keys and lookups as JSON.
+
+Belongs here: metadata derived from `dataverse_tables`, with $select and $expand; $filter only by LogicalName.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from integration_assets.sandbox import dataverse_errors as errors
+from integration_assets.sandbox.dataverse_paths import Segment
+from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, Attribute, Kind, Lookup, Table
+from integration_assets.sandbox.dataverse_wire import Answer, Exchange, json_answer
+
+_NAMESPACE = uuid.UUID("9b0d1d5e-3c55-4c0a-8a57-5d7a6a2b9c11")
+_BY_NAME = re.compile(r"LogicalName\s*=\s*'([^']*)'$")
+_NAME_FILTER = re.compile(r"\s*LogicalName\s+eq\s+'([^']*)'\s*$")
+_EXPAND = re.compile(r"\s*([A-Za-z]+)\s*(?:\(\$select=([A-Za-z,\s]*)\))?\s*(?:,|$)")
+_ATTRIBUTE_TYPES: Mapping[Kind, str] = {
+    "string": "String",
+    "integer": "Integer",
+    "bigint": "BigInt",
+    "picklist": "Picklist",
+    "state": "State",
+    "status": "Status",
+    "boolean": "Boolean",
+    "date": "DateTime",
+    "datetime": "DateTime",
+    "guid": "Uniqueidentifier",
+}
+_CAST = re.compile(r"Microsoft\.Dynamics\.CRM\.([A-Za-z]+)AttributeMetadata$")
+
+
+def metadata_answer(exchange: Exchange, segments: list[Segment]) -> Answer:
+    """Answer a GET below EntityDefinitions. DataverseError 404 for unknown tables and collections."""
+    if exchange.method != "GET":
+        raise errors.out_of_play("changes of metadata")
+    select, expand = exchange.options.get("$select"), exchange.options.get("$expand", "")
+    context = f"{exchange.api_root}$metadata#EntityDefinitions"
+    if segments[0].key is None:
+        tables = _filtered_tables(exchange.options.get("$filter"))
+        value = [_shown(_definition(table), select, expand) for table in tables]
+        return json_answer(200, {"@odata.context": context, "value": value})
+    table = _table(segments[0].key)
+    if len(segments) == 1:
+        return json_answer(200, {"@odata.context": context, **_shown(_definition(table), select, expand)})
+    found = _collection(table, segments[1:])
+    return json_answer(200, {"@odata.context": context, "value": [_shown(entry, select, expand) for entry in found]})
+
+
+def _collection(table: Table, rest: list[Segment]) -> list[dict[str, Any]]:
+    found = _definition(table).get(rest[0].name)
+    if not isinstance(found, list):
+        raise errors.no_segment(rest[0].name)
+    if len(rest) == 1:
+        return found
+    cast = _CAST.match(rest[1].name)
+    if rest[0].name != "Attributes" or cast is None or len(rest) > 2:
+        raise errors.no_segment(rest[1].name)
+    return [entry for entry in found if entry["AttributeType"] == cast[1]]
+
+
+def _table(key: str) -> Table:
+    match = _BY_NAME.match(key)
+    name = match[1] if match else next((t.logical for t in BY_LOGICAL_NAME.values() if _id(t.logical) == key), key)
+    table = BY_LOGICAL_NAME.get(name)
+    if table is None:
+        raise errors.DataverseError(404, "0x80060888", f"Could not find an entity with name {name}.")
+    return table
+
+
+def _filtered_tables(text: str | None) -> list[Table]:
+    if text is None:
+        return list(BY_LOGICAL_NAME.values())
+    match = _NAME_FILTER.match(text)
+    if match is None:
+        raise errors.out_of_play("this filter of EntityDefinitions (LogicalName eq '..' is)")
+    table = BY_LOGICAL_NAME.get(match[1])
+    return [table] if table else []
+
+
+def _shown(entry: dict[str, Any], select: str | None, expand: str) -> dict[str, Any]:
+    """The entry with its selected properties and expanded collections; collections are hidden otherwise."""
+    expanded: dict[str, str | None] = {}
+    position = 0
+    while position < len(expand):
+        match = _EXPAND.match(expand, position)
+        if match is None:
+            raise errors.query("Syntax error in $expand.")
+        expanded[match[1]] = match[2]
+        position = match.end()
+    chosen = {name.strip() for name in select.split(",")} if select else None
+    shown: dict[str, Any] = {}
+    for name, value in entry.items():
+        if name in expanded:
+            inner = expanded[name]
+            shown[name] = [_shown(e, inner, "") for e in value] if name in _COLLECTIONS else value
+        elif name not in _COLLECTIONS | _EXPANDABLE and (
+            chosen is None or name in chosen or name.startswith("@") or name == "MetadataId"
+        ):
+            shown[name] = value
+    return shown
+
+
+_COLLECTIONS = {"Attributes", "Keys", "ManyToOneRelationships"}
+_EXPANDABLE = {"OptionSet", "GlobalOptionSet"}
+
+
+def _definition(table: Table) -> dict[str, Any]:
+    attributes = [_attribute(table, attribute) for attribute in table.attributes.values()]
+    lookups = {lookup.attribute: lookup for lookup in table.lookups}
+    return {
+        "MetadataId": _id(table.logical),
+        "LogicalName": table.logical,
+        "SchemaName": table.schema_name,
+        "EntitySetName": table.set_name,
+        "LogicalCollectionName": table.set_name,
+        "PrimaryIdAttribute": table.primary_id,
+        "PrimaryNameAttribute": table.primary_name,
+        "ChangeTrackingEnabled": True,
+        "IsOptimisticConcurrencyEnabled": True,
+        "TableType": "Standard",
+        "IsCustomEntity": table.logical.startswith("ava_"),
+        "Attributes": attributes + [_lookup_attribute(table, lookup) for lookup in lookups.values()],
+        "Keys": [
+            {
+                "MetadataId": _id(f"{table.logical}/{key.name}"),
+                "SchemaName": key.name,
+                "LogicalName": key.name,
+                "KeyAttributes": list(key.columns),
+                "EntityKeyIndexStatus": "Active",
+            }
+            for key in table.keys
+        ],
+        "ManyToOneRelationships": [
+            {
+                "MetadataId": _id(f"{table.logical}/relationship/{lookup.navigation}"),
+                "SchemaName": f"{lookup.target}_{table.logical}_{lookup.navigation}",
+                "ReferencingEntity": table.logical,
+                "ReferencingAttribute": lookup.attribute,
+                "ReferencedEntity": lookup.target,
+                "ReferencedAttribute": BY_LOGICAL_NAME[lookup.target].primary_id,
+                "ReferencingEntityNavigationPropertyName": lookup.navigation,
+            }
+            for lookup in table.lookups
+        ],
+    }
+
+
+def _attribute(table: Table, attribute: Attribute) -> dict[str, Any]:
+    type_name = _ATTRIBUTE_TYPES[attribute.kind]
+    found = _column(table, attribute.name, type_name, attribute.writable)
+    if attribute.max_length is not None:
+        found["MaxLength"] = attribute.max_length
+    if attribute.options:
+        found["OptionSet"] = {"Options": [_option(value, label) for value, label in attribute.options.items()]}
+        found["GlobalOptionSet"] = None
+    if type_name == "DateTime":
+        date_only = attribute.kind == "date"
+        found["Format"] = "DateOnly" if date_only else "DateAndTime"
+        found["DateTimeBehavior"] = {"Value": "DateOnly" if date_only else "UserLocal"}
+    return found
+
+
+def _lookup_attribute(table: Table, lookup: Lookup) -> dict[str, Any]:
+    found = _column(table, lookup.attribute, "Lookup", writable=True)
+    targets = [other.target for other in table.lookups if other.attribute == lookup.attribute]
+    return found | {"Targets": targets}
+
+
+def _column(table: Table, name: str, type_name: str, writable: bool) -> dict[str, Any]:
+    required = "SystemRequired" if name == table.primary_id else "None"
+    return {
+        "@odata.type": f"#Microsoft.Dynamics.CRM.{type_name}AttributeMetadata",
+        "MetadataId": _id(f"{table.logical}/{name}"),
+        "LogicalName": name,
+        "SchemaName": name,
+        "EntityLogicalName": table.logical,
+        "AttributeType": type_name,
+        "AttributeTypeName": {"Value": f"{type_name}Type"},
+        "RequiredLevel": {"Value": required, "CanBeChanged": required == "None"},
+        "IsPrimaryId": name == table.primary_id,
+        "IsPrimaryName": name == table.primary_name,
+        "IsValidForRead": True,
+        "IsValidForCreate": writable,
+        "IsValidForUpdate": writable and name != table.primary_id,
+    }
+
+
+def _option(value: int, label: str) -> dict[str, Any]:
+    localized = {"Label": label, "LanguageCode": 1030, "IsManaged": False}
+    return {"Value": value, "Label": {"LocalizedLabels": [localized], "UserLocalizedLabel": localized}}
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, name))

@@ -1,0 +1,200 @@
+"""Running the sandbox: one process, one event loop, one HTTP server per system on the loopback interface.
+
+Belongs here: which systems run, their ports, the file `sandbox.json` that leads to them, a clean end on SIGTERM and
+SIGINT. The systems themselves are modules of their own, imported by name so that each may be missing.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import importlib
+import importlib.util
+import json
+import os
+import secrets
+import signal
+import socket
+import uuid
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from integration_assets.cache.engine import embedded_server_url
+from integration_assets.sandbox.control import Control
+from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults
+from integration_assets.sandbox.requests import RequestLog
+from integration_assets.sandbox.store import Store
+from integration_assets.sandbox.systems import SandboxOptions
+
+STATE_FILE = "sandbox.json"
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the process: there are several of them in it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def serve(options: SandboxOptions) -> None:
+    """Run all systems until SIGTERM or SIGINT. Prints one line when every port answers."""
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: SandboxOptions) -> None:
+    options.data_dir.mkdir(parents=True, exist_ok=True)
+    earlier = read_state(options.data_dir)
+    options = dataclasses.replace(
+        options,
+        settings=_made_up_settings(earlier.get("settings", {})),
+        kmd_ee_url=embedded_server_url(options.data_dir, "kmd_ee"),
+    )
+    store = Store(embedded_server_url(options.data_dir, "sandbox"))
+    modules = {name: module for name in options.systems if (module := _system_module(name)) is not None}
+    log = RequestLog()
+    faults = {name: Faults(options.faults.get(name, FaultPlan())) for name in modules}
+    applications: dict[str, ASGIApp] = {}
+    for name, module in modules.items():
+        application = module.build(store, options)
+        fault_body = getattr(application.state, "fault_body", None)
+        applications[name] = Boundary(application, name, faults[name], log, fault_body)
+    control = Control(store, options, log, faults).application()
+    applications["control"] = Boundary(control, "control", Faults(FaultPlan()), None)
+
+    sockets = _listen(applications, options.ports, _ports(earlier))
+    urls = {name: f"http://{HOST}:{listener.getsockname()[1]}" for name, listener in sockets.items()}
+    _write_state(options, modules, urls)
+    servers = {name: _Server(_config(application)) for name, application in applications.items()}
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, list(servers.values()))
+    tasks = [asyncio.create_task(server.serve(sockets=[sockets[name]])) for name, server in servers.items()]
+    while not all(server.started for server in servers.values()) and not any(task.done() for task in tasks):
+        await asyncio.sleep(0.01)
+    print(f"sandbox ready: {urls['control']}", flush=True)
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        store.close()
+
+
+def read_state(data_dir: Path) -> dict[str, Any]:
+    """Content of sandbox.json: settings, control_url, pids, systems; {} before the first start."""
+    try:
+        return json.loads((data_dir / STATE_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _config(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def _stop(servers: list[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _system_module(name: str) -> ModuleType | None:
+    qualified = f"integration_assets.sandbox.{name}"
+    return importlib.import_module(qualified) if importlib.util.find_spec(qualified) else None
+
+
+def _ports(state: Mapping[str, Any]) -> dict[str, int]:
+    urls = {**state.get("systems", {}), "control": state.get("control_url", "")}
+    return {name: int(port) for name, url in urls.items() if (port := url.rpartition(":")[2]).isdigit()}
+
+
+def _listen(
+    names: Mapping[str, ASGIApp], fixed: Mapping[str, int], earlier: Mapping[str, int]
+) -> dict[str, socket.socket]:
+    """A bound socket per system: the fixed port, else the earlier one if free, else any. OSError: fixed one taken."""
+    sockets: dict[str, socket.socket] = {}
+    for name in names:
+        if name in fixed:
+            sockets[name] = _bound(fixed[name])
+            continue
+        try:
+            sockets[name] = _bound(earlier.get(name, 0))
+        except OSError:
+            sockets[name] = _bound(0)
+    return sockets
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _made_up_settings(earlier: Mapping[str, str]) -> dict[str, str]:
+    """Settings that no server gives: ids and secrets, random at the first start and kept afterwards."""
+    fresh = {
+        # The organisation and the user that own everything in the registry; the same in every sandbox.
+        "lora_organisation": "6f1c3a52-8d0e-4b7a-9a55-0c1d2e3f4a5b",
+        "lora_actor": "b2d4f6a8-1357-4c9b-8e2d-7f6a5b4c3d2e",
+        "crm_client_id": str(uuid.uuid4()),
+        "crm_client_secret": secrets.token_urlsafe(24),
+        "address_register_key": secrets.token_urlsafe(24),
+        "sp_agreement": str(uuid.uuid4()),
+        "sp_user_system": str(uuid.uuid4()),
+        "sp_authority": str(uuid.uuid4()),
+        "completion_authority": "Sandbox Kommune",
+        "completion_legal_basis": "invented persons only: the sandbox needs no legal basis",
+        "identity_key": secrets.token_urlsafe(32),
+        "cipher_key": secrets.token_urlsafe(32),
+    }
+    return {name: earlier.get(name, value) for name, value in fresh.items()}
+
+
+def _write_state(options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str]) -> None:
+    settings = {**options.settings, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
+    for name, module in modules.items():
+        given = getattr(module, "settings", None)
+        settings |= given(urls[name], options) if given else _plain_settings(name, urls[name])
+    state = {
+        "settings": settings,
+        "control_url": urls["control"],
+        "pids": {"sandbox": os.getpid()},
+        "systems": {name: url for name, url in urls.items() if name != "control"},
+    }
+    target = options.data_dir / STATE_FILE
+    fresh = target.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(state, file, indent=2)
+    fresh.replace(target)
+
+
+def _plain_settings(system: str, url: str) -> dict[str, str]:
+    """The settings that lead to a system which does not say them itself."""
+    return {
+        "lora": {"lora_url": url},
+        "dataverse": {
+            "crm_url": url,
+            "crm_token_url": f"{url}/oauth2/v2.0/token",
+            "crm_scope": f"{url}/.default",
+        },
+        "address_files": {"address_register_url": url},
+        "person_register": {"person_register_url": url, "person_search_url": url},
+        "company_register": {"company_register_url": url},
+    }[system]

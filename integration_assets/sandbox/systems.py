@@ -1,0 +1,54 @@
+"""What a system of the sandbox is, and the options that all of them are built from.
+
+A system is a module of this package with
+
+* `build(store: Store, options: SandboxOptions) -> Starlette` - its application; it keeps its state in `store`;
+* optionally `settings(url: str, options: SandboxOptions) -> dict[str, str]` - the product settings that lead to it,
+  `url` being its root without a trailing slash. They win over the plain defaults in `server`;
+* optionally `app.state.fault_body: Callable[[int], dict]` on the application - the body of an injected error status.
+
+Handlers may set `request.state.kind` ("read", "write", "lookup", "token", "other") and `request.state.objects`
+(a list of ids) for the request log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from integration_assets.sandbox.faults import FaultPlan
+
+# Module names, in the order in which they start. A module that does not exist is left out.
+SYSTEM_MODULES = ("lora", "dataverse", "address_files", "person_register", "company_register")
+
+
+class SandboxSystem(Protocol):
+    """One running system: its name in URLs of the control system, and its application."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def app(self) -> ASGIApp: ...
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """How to run the sandbox.
+
+    `customers` and `seed` are the town that `POST /town` builds when its body names none. `ports` fixes ports by
+    system name ("control" too); others are those of the last start when still free, else chosen by the operating
+    system. `settings` are the product settings that the sandbox makes up and keeps (ids, secrets, keys); `serve`
+    fills them in before the systems are built.
+    """
+
+    data_dir: Path
+    customers: int = 1000
+    seed: int = 1
+    ports: Mapping[str, int] = field(default_factory=dict)
+    faults: Mapping[str, FaultPlan] = field(default_factory=dict)
+    systems: tuple[str, ...] = SYSTEM_MODULES
+    settings: Mapping[str, str] = field(default_factory=dict)
+    kmd_ee_url: str = ""

@@ -1,0 +1,207 @@
+"""The registry (LoRa) against the truth."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from integration_assets.sandbox.verify_compare import Comparison, Difference, Key
+from integration_assets.sandbox.verify_read import RegistryObject, business_day, registry_objects
+
+Json = dict[str, Any]
+
+_CONTACT_FIELDS = (
+    "user_key", "name", "kmd_name", "first_name", "middle_name", "last_name", "gender", "civil_status", "protected",
+    "business_code", "company_form", "master_id", "phone", "mobile", "email", "address_id",
+)  # fmt: skip
+
+
+def compare_registry(lora_url: str, truth: Mapping[str, Any]) -> list[Difference]:
+    """All differences between the registry and the truth. Raises httpx.HTTPError when it cannot be read."""
+    comparison = Comparison("LoRa")
+    parties = _contacts(comparison, lora_url, truth)
+    relations = _relations(comparison, lora_url, truth)
+    _roles(comparison, lora_url, truth, parties, relations)
+    installations = _installations(comparison, lora_url, truth)
+    _agreements(comparison, lora_url, truth, relations, installations)
+    return comparison.differences
+
+
+def _contacts(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+    """Compares parties; returns their numbers by uuid."""
+    found = [(obj.id, _person(obj)) for obj in registry_objects(lora_url, "organisation/bruger")]
+    found += [(obj.id, _company(obj)) for obj in registry_objects(lora_url, "organisation/organisation")]
+    expected: dict[Key, Json] = {
+        (number,): {field: contact[field] for field in _CONTACT_FIELDS} for number, contact in truth["contacts"].items()
+    }
+    names = {key: f"of customer number {contact['user_key']}" for key, contact in expected.items()}
+    comparison.objects("contact", expected, (((contact["number"],), contact) for _, contact in found), names)
+    return {object_id: contact["number"] for object_id, contact in found}
+
+
+def _person(obj: RegistryObject) -> Json:
+    extension = obj.extension
+    return {
+        **_party(obj),
+        "number": obj.urn("tilknyttedepersoner") or "?",
+        "name": obj.text("brugernavn"),
+        "first_name": extension.get("ava_fornavn"),
+        "middle_name": extension.get("ava_mellemnavn"),
+        "last_name": extension.get("ava_efternavn"),
+        "gender": extension.get("ava_koen"),
+        "civil_status": extension.get("ava_civilstand"),
+    }
+
+
+def _company(obj: RegistryObject) -> Json:
+    return {
+        **_party(obj),
+        "number": obj.urn("virksomhed") or "?",
+        "name": obj.text("organisationsnavn"),
+        "business_code": obj.urn("branche"),
+        "company_form": obj.urn("virksomhedstype"),
+    }
+
+
+def _party(obj: RegistryObject) -> Json:
+    return {
+        "user_key": obj.text("brugervendtnoegle"),
+        "kmd_name": obj.extension.get("ava_kmdnavn"),
+        "master_id": obj.extension.get("ava_masterid"),
+        "protected": obj.extension.get("ava_adressebeskyttelse") in (True, "true"),
+        "phone": obj.urn("adresser", "tel:"),
+        "mobile": obj.urn("adresser", "mobile:"),
+        "email": obj.urn("adresser", "email:"),
+        "address_id": obj.uuid("adresser"),
+    }
+
+
+def _validity(obj: RegistryObject, *active: str) -> Json:
+    start, end = obj.active(*active) or ("never", "never")
+    return {"valid_from": start, "valid_to": end}
+
+
+def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+    """Compares customer relations; returns their customer numbers by uuid."""
+    objects = registry_objects(lora_url, "organisation/interessefaellesskab")
+    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in objects}
+    expected: dict[Key, Json] = {
+        (number,): {field: account[field] for field in ("name", "address_id", "valid_from", "valid_to")}
+        for number, account in truth["accounts"].items()
+    }
+    found = [
+        (
+            (numbers[obj.id],),
+            {
+                "name": obj.text("interessefaellesskabsnavn"),
+                "address_id": obj.uuid("adresser"),
+                **_validity(obj, "Aktiv"),
+            },
+        )
+        for obj in objects
+    ]
+    comparison.objects("customer relation", expected, found)
+    return numbers
+
+
+def _roles(
+    comparison: Comparison,
+    lora_url: str,
+    truth: Mapping[str, Any],
+    parties: Mapping[str, str],
+    relations: Mapping[str, str],
+) -> None:
+    expected: dict[Key, Json] = {
+        (role["customer_number"], role["role_code"], role["party"]): {
+            "valid_from": role["valid_from"],
+            "valid_to": role["valid_to"],
+            "type": role["role_code"],
+        }
+        for role in truth["roles"]
+    }
+    found: list[tuple[Key, Json]] = []
+    for obj in registry_objects(lora_url, "organisation/organisationfunktion"):
+        relation = relations.get(obj.uuid("tilknyttedeinteressefaellesskaber") or "", "?")
+        party = parties.get(obj.uuid("tilknyttedebrugere") or "", "?")
+        kind = obj.urn("organisatoriskfunktionstype")
+        found.append(
+            ((relation, obj.text("brugervendtnoegle") or "?", party), {"type": kind, **_validity(obj, "Aktiv")})
+        )
+    comparison.objects("customer role", expected, found)
+
+
+def _installations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+    """Compares installations; returns their installation numbers by uuid."""
+    objects = registry_objects(lora_url, "klassifikation/klasse")
+    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in objects}
+    expected: dict[Key, Json] = {
+        (number,): {
+            "meters": [[f"{meter[0]}, {meter[2]} {meter[1]}", *meter[:4]] for meter in installation["meters"]],
+            "own_address_id": installation["own_address_id"],
+            "valid_from": installation["valid_from"],
+            "valid_to": installation["valid_to"],
+        }
+        for number, installation in truth["installations"].items()
+    }
+    found: list[tuple[Key, Json]] = []
+    for obj in objects:
+        fields = {
+            "meters": _meters(obj),
+            "own_address_id": obj.extension.get("ava_opstillingsadresse"),
+            **_validity(obj, "Publiceret"),
+        }
+        found.append(((numbers[obj.id],), fields))
+    comparison.objects("installation", expected, found)
+    return numbers
+
+
+def _meters(obj: RegistryObject) -> list[list[Any]]:
+    """[title, number, type, make, first day] of each meter; pieces that touch and say the same are one."""
+    meters: list[list[Any]] = []
+    for piece, start, _end in obj.pieces():
+        make = _make(piece.get("integrationsdata"))
+        said = [piece.get("titel"), piece.get("eksempel"), piece.get("beskrivelse"), make]
+        if not meters or meters[-1][:4] != said:
+            meters.append([*said, start])
+    return meters
+
+
+def _make(integration_data: str | None) -> str | None:
+    make: str | None = json.loads(integration_data or "{}").get("ava_maalerfabrikat")
+    return make
+
+
+def _agreements(
+    comparison: Comparison,
+    lora_url: str,
+    truth: Mapping[str, Any],
+    relations: Mapping[str, str],
+    installations: Mapping[str, str],
+) -> None:
+    expected: dict[Key, Json] = {
+        (number,): {
+            "name": agreement["name"],
+            "product_count": str(agreement["product_count"]),
+            "billing_address_id": agreement["billing_address_id"],
+            "installations": sorted(agreement["installations"]),
+            "valid_from": agreement["valid_from"],
+            "valid_to": agreement["valid_to"],
+            "start": agreement["valid_from"],
+            "end": agreement["valid_to"],
+        }
+        for number, agreement in truth["agreements"].items()
+    }
+    found: list[tuple[Key, Json]] = []
+    for obj in registry_objects(lora_url, "indsats/indsats"):
+        number = relations.get(obj.uuid("indsatsmodtager") or "", "?")
+        held = {installations.get(object_id, "?") for object_id in obj.uuids("indsatskvalitet")}
+        fields = {
+            "name": obj.text("brugervendtnoegle"),
+            "product_count": obj.text("beskrivelse"),
+            "billing_address_id": obj.uuid("indsatsdokument"),
+            "installations": sorted(held),
+            "start": business_day(obj.text("starttidspunkt")),
+            "end": business_day(obj.text("sluttidspunkt")),
+            **_validity(obj, "Disponeret"),
+        }
+        found.append(((number,), fields))
+    comparison.objects("agreement", expected, found)

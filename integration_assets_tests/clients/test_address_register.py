@@ -1,0 +1,265 @@
+"""Choosing, fetching and joining the files of the address register, from a hand-made download service."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from integration_assets.clients.address_files import portions, read_entity
+from integration_assets.clients.address_register import AddressRegister
+from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets_tests.clients.wire import FAST, Reply, Seen, serving
+
+Rows = list[dict[str, Any]]
+KEY = "sandbox-key"
+
+
+def content() -> dict[str, Rows]:
+    """Road r1 lies in one municipality, r2 in two; h5 has no division, h6 and h7 lie on lost roads."""
+    return {
+        "Adresse": [
+            {"id_lokalId": "U1", "husnummer": "h1", "etagebetegnelse": "1", "doerbetegnelse": "TV", "status": "3"},
+            {"id_lokalId": "u2", "husnummer": "h2", "etagebetegnelse": "", "doerbetegnelse": "", "status": 4},
+            {"id_lokalId": "u3", "husnummer": "h3", "etagebetegnelse": None, "doerbetegnelse": None, "status": "3"},
+            {"id_lokalId": "u9", "husnummer": "h9", "etagebetegnelse": "", "doerbetegnelse": "", "status": "3"},
+        ],
+        "Husnummer": [
+            house("h1", "12B", "r1", "p1", division="389461", town="t1"),
+            house("h2", "3", "r2", "p1", division="389461"),
+            house("h3", "5", "r2", "p2", division="389462"),
+            house("h4", "7", "r3", "p2", division="389462"),
+            house("h5", "9", "r2", "p2", division=None),
+            house("h6", "1", "r4", None, division="389999"),
+            house("h7", "1", "r5", None, division=None),
+        ],
+        "Adressepunkt": [
+            {"id_lokalId": "pt-h1", "position": "POINT(588123.45 6139000.5)"},
+            {"id_lokalId": "pt-h2", "position": "POINT Z (588000 6139001 12.3)"},
+        ],
+        "NavngivenVej": [
+            {"id_lokalId": "r1", "vejnavn": "Borgmester Ålborgs Gade", "vejadresseringsnavn": "Borgm Ålborgs G"},
+            {"id_lokalId": "r2", "vejnavn": 'Grænsevej },{ "x"', "vejadresseringsnavn": "Grænsevej"},
+            {"id_lokalId": "r3", "vejnavn": "Nabovej", "vejadresseringsnavn": "Nabovej"},
+        ],
+        "NavngivenVejKommunedel": [
+            {"navngivenVej": "r1", "kommune": "0461", "vejkode": "0012"},
+            {"navngivenVej": "r2", "kommune": "0461", "vejkode": "0100"},
+            {"navngivenVej": "r2", "kommune": "462", "vejkode": "200"},
+            {"navngivenVej": "r3", "kommune": "0462", "vejkode": "0300"},
+        ],
+        "NavngivenVejPostnummer": [{"navngivenVej": "r4", "postnummer": "p1"}],
+        "Postnummer": [
+            {"id_lokalId": "p1", "postnr": "5000", "navn": "Odense C"},
+            {"id_lokalId": "p2", "postnr": "0800", "navn": "Høje Taastrup"},
+        ],
+        "SupplerendeBynavn": [{"id_lokalId": "t1", "navn": "Bolbro"}],
+    }
+
+
+def house(
+    local_id: str, text: str, road: str, postcode: str | None, *, division: str | None, town: str | None = None
+) -> Any:
+    return {
+        "id_lokalId": local_id,
+        "husnummertekst": text,
+        "adgangsadressebetegnelse": "a short text that must not be used",
+        "navngivenVej": road,
+        "postnummer": postcode,
+        "supplerendeBynavn": town,
+        "kommuneinddeling": division,
+        "adgangspunkt": f"pt-{local_id}",
+        "status": "3",
+        "virkningFra": "2000-02-05T11:00:00.000000Z",
+        "registreringTil": None,
+    }
+
+
+def zipped(rows: Any) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("DAR_V3_x.json", json.dumps(rows, ensure_ascii=False, indent=1))
+    return packed.getvalue()
+
+
+class Downloads:
+    """The service: lists its files (page by page) and gives the national ones."""
+
+    def __init__(self, entities: dict[str, Rows], generation: int = 7) -> None:
+        self.files = {entity: zipped(rows) for entity, rows in entities.items()}
+        self.listed = [self.listing(entity, generation) for entity in self.files]
+
+    def listing(self, entity: str, generation: int, **changes: Any) -> dict[str, Any]:
+        return {
+            "fileName": f"DAR_V3_{entity}_TotalDownload_json_Current_{generation}.zip",
+            "entityName": entity,
+            "typeOfDownload": "TotalDownload",
+            "typeOfData": "Current",
+            "generationNumber": generation,
+            "containedFileFormat": "json",
+            "outputFileFormat": "zip",
+            "municipalityCode": None,
+            "md5Hash": hashlib.md5(self.files[entity]).hexdigest().upper(),
+            **changes,
+        }
+
+    def __call__(self, seen: Seen) -> Reply:
+        asked = dict(seen.query)
+        if asked.get("apiKey") != KEY:
+            return Reply(401, {"error": "key"})
+        if seen.path.endswith("GetAvailableFileDownloads"):
+            page = int(asked.get("PageNumber", 1))
+            rows = self.listed[(page - 1) * 5 : page * 5]
+            pages = {"totalPages": -(-len(self.listed) // 5)}
+            return Reply(200, {"paginationMetadata": pages, "availableFileDownloads": rows})
+        assert (asked["Register"], asked["type"], asked["format"]) == ("DAR", "current", "JSON")
+        return Reply(200, self.files[asked["LatestTotalForEntity"]], {"Content-Type": "application/zip"})
+
+
+def download(service: Callable[[Seen], Reply], **options: Any) -> pl.DataFrame:
+    with serving(service) as server:
+        return AddressRegister(server.url, KEY, policy=FAST).download(**options)
+
+
+def test_the_frame_has_the_declared_schema_and_every_access_address_and_unit() -> None:
+    frame = download(Downloads(content()))
+    assert frame.schema == ADDRESS_REGISTER.schema
+    assert sorted(frame.filter(pl.col("kind") == "access")["address_id"]) == ["h1", "h2", "h3", "h4", "h5", "h6", "h7"]
+    assert sorted(frame.filter(pl.col("kind") == "unit")["address_id"]) == ["u1", "u2", "u3"]
+
+
+def test_a_unit_carries_what_its_access_address_has() -> None:
+    frame = download(Downloads(content()))
+    assert frame.filter(pl.col("address_id") == "u1").row(0, named=True) == {
+        "address_id": "u1",
+        "municipality_code": "0461",
+        "kind": "unit",
+        "access_id": "h1",
+        "street_name": "Borgmester Ålborgs Gade",
+        "short_street_name": "Borgm Ålborgs G",
+        "street_code": "0012",
+        "house_number": "12B",
+        "floor": "1",
+        "door": "tv",
+        "supplementary_town": "Bolbro",
+        "postcode": "5000",
+        "district": "Odense C",
+        "status": 3,
+        "easting": 588123.45,
+        "northing": 6139000.5,
+    }
+
+
+def test_empty_floor_and_door_are_null_and_statuses_numbers() -> None:
+    frame = download(Downloads(content())).filter(pl.col("address_id").is_in(["u2", "u3", "h1"])).sort("address_id")
+    assert frame.select("floor", "door", "status", "easting").rows() == [
+        (None, None, 3, 588123.45),
+        (None, None, 4, 588000.0),
+        (None, None, 3, None),
+    ]
+
+
+def test_a_road_through_two_municipalities_takes_the_code_of_the_house_s_own() -> None:
+    frame = download(Downloads(content()))
+    codes = {row[0]: row[1:] for row in frame.select("address_id", "municipality_code", "street_code").iter_rows()}
+    assert codes["h2"] == ("0461", "0100")  # its division is that of h1, which lies on a road of one municipality
+    assert codes["h3"] == codes["u3"] == ("0462", "0200")
+    assert codes["h5"] == ("0462", "0200")  # no division: the municipality of its postal code
+    assert codes["h6"] == ("0461", None)  # a road without any part: the municipality of its postal code, but no code
+    assert codes["h7"] == ("unknown", None)  # nothing tells
+
+
+def test_a_house_without_postal_code_takes_the_only_one_of_its_road() -> None:
+    frame = download(Downloads(content()))
+    assert frame.filter(pl.col("address_id") == "h6")["postcode"].to_list() == ["5000"]
+
+
+def test_municipalities_can_be_chosen() -> None:
+    frame = download(Downloads(content()), municipalities=["0462"])
+    assert sorted(frame["address_id"]) == ["h3", "h4", "h5", "u3"]
+
+
+def test_units_without_access_address_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    download(Downloads(content()))
+    assert "1 unit addresses have no access address in generation 7." in caplog.text
+
+
+def test_files_of_municipalities_deltas_and_other_kinds_are_not_mistaken_for_the_national_total() -> None:
+    service = Downloads(content())
+    others = [
+        service.listing(
+            "Adressepunkt", 8, municipalityCode="0766", fileName="DAR_V3_Adressepunkt_0766_TotalDownload_j.zip"
+        ),
+        service.listing("Adressepunkt", 8, fileName="DAR_V3_Adressepunkt_0766_TotalDownload_json_Current_8.zip"),
+        service.listing("Adresse", 8, typeOfDownload="DeltaDownload"),
+        service.listing("Adresse", 8, typeOfData="Bitemporal"),
+        service.listing("Husnummer", 8, containedFileFormat="csv"),
+        service.listing("Adresse", 6),  # an older one, not yet expired
+    ]
+    service.listed = others[:3] + service.listed + others[3:]
+    with serving(service) as server:
+        assert AddressRegister(f"{server.url}/FileDownloads", KEY, policy=FAST).generation() == 7
+        assert sum(seen.path.endswith("GetAvailableFileDownloads") for seen in server.seen) == 3
+
+
+def test_files_of_different_generations_are_not_joined() -> None:
+    service = Downloads(content())
+    service.listed[0]["generationNumber"] = 8
+    with pytest.raises(TransientError, match="generations 7 to 8"):
+        download(service)
+
+
+def test_a_missing_file_a_wrong_sum_and_a_wrong_key_are_told_apart() -> None:
+    service = Downloads(content())
+    del service.listed[2]
+    with pytest.raises(TransientError, match="no national current file of Adressepunkt"):
+        download(service)
+    service = Downloads(content())
+    service.listed[0]["md5Hash"] = "0" * 32
+    with pytest.raises(TransientError, match="Adresse does not match its MD5"):
+        download(service)
+    with serving(Downloads(content())) as server, pytest.raises(PermanentError) as caught:
+        AddressRegister(server.url, "another-key", policy=FAST).generation()
+    assert caught.value.status == 401
+    assert "another-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", [b"no zip", zipped({"a": 1}), zipped("text")])
+def test_a_file_of_another_form_is_permanent(broken: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    path.write_bytes(broken)
+    with pytest.raises(PermanentError, match="zipped JSON array"):
+        read_entity("Postnummer", path)
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Path) -> None:
+    with serving(Downloads(content())) as server:
+        AddressRegister(server.url, KEY, work_dir=tmp_path, policy=FAST).download()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("portion_bytes", [7, 64, 1000, 1 << 20])
+def test_an_array_is_read_in_portions_whatever_its_texts_hold(indent: int | None, portion_bytes: int) -> None:
+    names = ["plain", 'quote " and }, { brace', "},{", "back\\slash\\\\", "Ærø", "", '"},{"a":"'] * 5
+    rows = [{"id_lokalId": str(number), "navn": name, "own": {"a": [{}, {}]}} for number, name in enumerate(names)]
+    text = json.dumps(rows, ensure_ascii=False, indent=indent, separators=(",", ":") if indent is None else None)
+    schema = pl.Schema({"id_lokalId": pl.String(), "navn": pl.String(), "postnr": pl.String()})
+    read = list(portions(io.BytesIO(text.encode()), schema, portion_bytes))
+    frame = pl.concat(read)
+    assert frame["navn"].to_list() == names
+    assert frame["id_lokalId"].to_list() == [str(number) for number in range(len(names))]
+    assert frame["postnr"].null_count() == len(names)
+
+
+def test_an_empty_array_has_no_rows_and_a_cut_off_one_is_an_error() -> None:
+    schema = pl.Schema({"navn": pl.String()})
+    assert list(portions(io.BytesIO(b"\xef\xbb\xbf[ ]\n"), schema)) == []
+    with pytest.raises(ValueError, match="does not end"):
+        list(portions(io.BytesIO(b'[{"navn":"a"},{"navn":"b"'), schema))

@@ -1,0 +1,114 @@
+"""The LoRa client's wire behaviour against a scripted server."""
+
+import uuid
+
+import pytest
+
+from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.clients.lora import LoraClient
+from integration_assets_tests.clients.wire import FAST, Reply, Seen, serving
+
+ID = "a53baff3-55d2-495b-a672-b9631cd4aaad"
+BODY = {"attributter": {}, "tilstande": {}, "note": "Åse"}
+
+
+def an_object(object_id: str, code: str) -> dict[str, object]:
+    return {"id": object_id, "registreringer": [{"livscykluskode": code}]}
+
+
+def test_a_put_sends_json_to_the_object_s_address() -> None:
+    with serving([Reply(200, {"uuid": ID}, {"Connection": "close"})]) as server:
+        client = LoraClient(server.url, token="saml-gzipped abc", policy=FAST)
+        assert client.put("organisation/bruger", ID, BODY) is None
+        client.put("organisation/bruger", ID, BODY)
+    sent = server.seen[0]
+    assert (sent.method, sent.path, sent.query) == ("PUT", f"/organisation/bruger/{ID}", [])
+    assert sent.headers["content-type"] == "application/json"
+    assert sent.headers["authorization"] == "saml-gzipped abc"
+    assert sent.json == BODY
+    assert len(server.seen) == 2
+
+
+def test_an_object_that_was_deleted_is_put_twice() -> None:
+    with serving([Reply(200, {"uuid": ID})]) as server:
+        LoraClient(server.url, policy=FAST).put("organisation/bruger", ID, BODY, revive=True)
+    assert [seen.json for seen in server.seen] == [BODY, BODY]
+
+
+def test_a_500_is_tried_three_times_in_all() -> None:
+    with serving([Reply(500, b"<html>", {"Content-Type": "text/html"})]) as server, pytest.raises(TransientError):
+        LoraClient(server.url, policy=FAST).put("organisation/bruger", ID, BODY)
+    assert len(server.seen) == 3
+
+
+def test_a_dropped_connection_is_tried_again() -> None:
+    with serving([Reply(drop=True), Reply(200, {"uuid": ID})]) as server:
+        LoraClient(server.url, policy=FAST).put("organisation/bruger", ID, BODY)
+    assert len(server.seen) == 2
+
+
+def test_a_schema_violation_is_permanent_and_a_clash_of_writers_is_not() -> None:
+    refused = Reply(400, {"message": "[] is too short"})
+    clash = Reply(400, {"message": "ERROR:  Invalid transition\nCONTEXT:  PL/pgSQL", "context": [None]})
+    with serving([refused, clash]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        with pytest.raises(PermanentError, match="too short"):
+            client.put("organisation/bruger", ID, BODY)
+        with pytest.raises(TransientError) as caught:
+            client.put("organisation/bruger", ID, BODY)
+    assert caught.value.code == "concurrent_writer"
+
+
+@pytest.mark.parametrize("lora_class", ["organisation", "Organisation/Bruger", "organisation/bruger?x"])
+def test_a_class_is_service_and_class(lora_class: str) -> None:
+    with pytest.raises(ValueError, match="LoRa class"):
+        LoraClient("http://127.0.0.1:1", policy=FAST).put(lora_class, ID, BODY)
+
+
+def test_an_id_that_is_no_uuid_never_reaches_an_address_or_an_error() -> None:
+    with pytest.raises(ValueError, match="uuid") as caught:
+        LoraClient("http://127.0.0.1:1", policy=FAST).put("organisation/bruger", "0101701234", BODY)
+    assert "0101701234" not in str(caught.value)
+
+
+def test_reading_asks_for_all_validity_in_lists_that_fit_a_request_line() -> None:
+    ids = [str(uuid.UUID(int=number)) for number in range(200)]
+
+    def answer(seen: Seen) -> Reply:
+        wanted = [value for name, value in seen.query if name == "uuid"]
+        return Reply(200, {"results": [[an_object(value, "Rettet") for value in wanted]]})
+
+    with serving(answer) as server:
+        found = LoraClient(server.url, policy=FAST).read_many("organisation/bruger", reversed(ids))
+    assert sorted(found) == ids
+    assert [len(seen.query) - 2 for seen in server.seen] == [90, 90, 20]
+    for seen in server.seen:
+        assert seen.query[-2:] == [("virkningfra", "-infinity"), ("virkningtil", "infinity")]
+        line = f"GET {seen.path}?" + "&".join(f"{name}={value}" for name, value in seen.query) + " HTTP/1.1\r\n"
+        assert len(line) <= 4094
+
+
+def test_nothing_comes_in_two_forms_and_deleted_objects_are_left_out() -> None:
+    other, third = str(uuid.uuid4()), str(uuid.uuid4())
+    listed = [an_object(ID, "Importeret"), an_object(other, "Slettet"), an_object(third, "Passiveret")]
+    replies = [Reply(200, {"results": []}), Reply(200, {"results": [[]]}), Reply(200, {"results": [listed]})]
+    with serving(replies) as server:
+        client = LoraClient(server.url, policy=FAST)
+        assert client.read_many("organisation/bruger", [ID]) == {}
+        assert client.read_many("organisation/bruger", [ID]) == {}
+        assert sorted(client.read_many("organisation/bruger", [ID])) == sorted([ID, third])
+        assert client.life_cycle("organisation/bruger", [ID]) == {
+            ID: "Importeret",
+            other: "Slettet",
+            third: "Passiveret",
+        }
+        assert client.ended("organisation/bruger", [ID]) == {other, third}
+
+
+def test_no_ids_make_no_call() -> None:
+    assert LoraClient("http://127.0.0.1:1", policy=FAST).read_many("organisation/bruger", []) == {}
+
+
+def test_the_site_map_lists_the_routes() -> None:
+    with serving([Reply(200, {"site-map": ["/organisation/bruger", "/indsats/indsats"]})]) as server:
+        assert "/indsats/indsats" in LoraClient(server.url, policy=FAST).get_site_map()

@@ -1,0 +1,54 @@
+"""Fixtures for everybody: an embedded PostgreSQL of the test session, and fresh cache databases on it."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
+from integration_assets.cache.server import embedded_server
+
+_TEMPLATE = "migrated_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """A data directory with a running embedded server, gone after the session."""
+    folder = Path(tempfile.mkdtemp(prefix="integration-tests-"))
+    server = embedded_server(folder)
+    yield folder
+    server.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _template_url(server_dir: Path) -> str:
+    url = embedded_server_url(server_dir, _TEMPLATE)
+    engine = cache_engine(url, server_dir)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def cache_url(_template_url: str) -> str:
+    """The URL of a database of its own, with the cache's schema and no rows."""
+    name = f"cache_{next(_numbers)}"
+    template = sa.make_url(_template_url)
+    admin = sa.create_engine(template.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+    return template.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def cache(cache_url: str, server_dir: Path) -> Iterator[sa.Engine]:
+    """An engine on `cache_url`."""
+    engine = cache_engine(cache_url, server_dir)
+    yield engine
+    engine.dispose()

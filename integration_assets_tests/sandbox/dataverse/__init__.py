@@ -1,0 +1,1 @@
+"""The CRM of the sandbox, behaviour by behaviour, over real HTTP."""
