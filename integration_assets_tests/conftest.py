@@ -1,7 +1,9 @@
 """Fixtures for everybody: an embedded PostgreSQL of the test session, and fresh cache databases on it."""
 
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ def server_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="integration-tests-"))
     server = embedded_server(folder)
     yield folder
+    # No orderly shutdown: it would write all the test databases to disk just before they are removed.
+    os.kill(int((folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0]), signal.SIGQUIT)
     server.close()
     shutil.rmtree(folder, ignore_errors=True)
 

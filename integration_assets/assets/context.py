@@ -39,9 +39,12 @@ def record_rejections(
     counts: dict[str, int],
     *,
     areas: Sequence[str],
-    retried: Collection[str] = (),
+    at_once: Collection[str] = (),
 ) -> None:
-    """Records what this asset could not process in these areas; closes what it now could. Adds counts per reason."""
-    recorded = cache.rejections.replace(name_of(context), areas, found, as_of, retried=retried)
+    """Records what this asset could not process in these areas; closes what it now could. Adds counts per reason.
+
+    Reasons in `at_once` have passing causes and are due again on the same day.
+    """
+    recorded = cache.rejections.replace(name_of(context), areas, found, as_of, at_once=at_once)
     counts["rejected"] = found.height
     counts |= {f"rejected_{reason}": number for reason, number in sorted(recorded.by_reason.items())}

@@ -20,7 +20,7 @@ from integration_assets.domain.tables import (
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Lookups
 from integration_assets.flows.parties import registered_addresses
-from integration_assets.flows.resolution import CustomerSources, resolve_customers
+from integration_assets.flows.resolution import PASSING_REASONS, CustomerSources, resolve_customers
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.registers import RegistersResource
@@ -95,7 +95,7 @@ def resolved_customers(
         )
         counts["rows"] = resolved.rows.height
         record_rejections(
-            context, store, resolved.rejections, as_of, counts, areas=areas, retried=resolved.retried
+            context, store, resolved.rejections, as_of, counts, areas=areas, at_once=PASSING_REASONS
         )
     return resolved.rows
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.claims import Claim, Delivery, Outcome, open_claim
-from integration_assets.cache.copying import copy_in, copy_out
+from integration_assets.cache.copying import copy_in, copy_out, fetch
 from integration_assets.cache.fingerprint import row_fingerprints
 from integration_assets.cache.retrying import retrying
 
@@ -28,20 +28,24 @@ _DUE = (
 )
 _IN_AREAS = "(CAST(:areas AS text[]) IS NULL OR areas && CAST(:areas AS text[]))"
 
-_GIVEN = "CREATE TEMP TABLE given (row int, object_id text, supply_area text, fingerprint bigint) ON COMMIT DROP"
+_ESCAPED = pl.col("supply_area").str.replace_all(r'([\\"])', r"\$1")
+_ARRAY_OF_ONE = pl.lit('{"') + _ESCAPED + pl.lit('"}')
+"""A supply area as PostgreSQL's literal of an array."""
+
+_GIVEN = "CREATE TEMP TABLE given (row int, object_id text, areas text[], fingerprint bigint) ON COMMIT DROP"
 _WANTED = (
-    "CREATE TEMP TABLE wanted (object_id text, business_key text, supply_area text, payload bytea, fingerprint bigint, "
+    "CREATE TEMP TABLE wanted (object_id text, business_key text, areas text[], payload bytea, fingerprint bigint, "
     "rebased_from bigint) ON COMMIT DROP"
 )
 
 _UPSERT = """
 INSERT INTO delivery AS d
   (system, entity, object_id, business_key, areas, desired, desired_fingerprint, desired_at, state)
-SELECT :system, :entity, object_id, business_key, ARRAY[supply_area], payload, fingerprint, now(), 'waiting'
+SELECT :system, :entity, object_id, business_key, areas, payload, fingerprint, now(), 'waiting'
 FROM wanted ORDER BY object_id
 ON CONFLICT (system, entity, object_id) DO UPDATE SET
   business_key = excluded.business_key,
-  areas = CASE WHEN d.areas @> excluded.areas THEN d.areas ELSE d.areas || excluded.areas END,
+  areas = ARRAY(SELECT DISTINCT a FROM unnest(d.areas || excluded.areas) AS a ORDER BY a),
   desired = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.desired ELSE excluded.desired END,
   desired_at = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.desired_at ELSE now() END,
   attempts = CASE WHEN d.desired_fingerprint = excluded.desired_fingerprint THEN d.attempts ELSE 0 END,
@@ -99,8 +103,9 @@ class Deliveries:
         """State what should stand in the system; writes only objects that differ, and touches no others.
 
         `desired`: object_id, business_key, supply_area (String), then payload columns of any type. The supply area is
-        added to the object's areas. An object whose payload changed is sent again at once, however often it failed.
-        Raises ValueError, naming business keys, when an object comes twice.
+        added to the object's areas; an object of several areas has an equal row for each and counts once. An object
+        whose payload changed is sent again at once, however often it failed.
+        Raises ValueError, naming business keys, when an object comes with different payloads or twice in an area.
         """
         rows = _fingerprinted(desired)
         return retrying(lambda: self._desire(system, entity, rows))
@@ -112,17 +117,21 @@ class Deliveries:
         or null), after (JSON). Ordered by business key.
         """
         rows = _fingerprinted(desired)
-        parameters = [system, entity, rows["object_id"].to_list()]
-        query = (
-            "SELECT object_id, delivered, delivered_fingerprint FROM delivery "
-            "WHERE system = %s AND entity = %s AND object_id = ANY(%s) AND delivered_fingerprint IS NOT NULL"
-        )
-        schema = {"object_id": pl.String, "delivered": pl.Binary, "delivered_fingerprint": pl.Int64}
+        chosen = "FROM delivery WHERE system = %s AND entity = %s AND object_id = ANY(%s) AND delivered IS NOT NULL"
         with self._engine.connect() as connection:
-            stored = copy_out(connection, query, schema, parameters)
-        joined = rows.join(stored, on="object_id", how="left").filter(
-            pl.col("delivered_fingerprint").is_null() | (pl.col("delivered_fingerprint") != pl.col("fingerprint"))
-        )
+            parameters = [system, entity, rows["object_id"].to_list()]
+            known = {"object_id": pl.String, "delivered_fingerprint": pl.Int64}
+            stored = copy_out(connection, f"SELECT object_id, delivered_fingerprint {chosen}", known, parameters)
+            other = rows.join(stored, on="object_id", how="left").filter(
+                pl.col("delivered_fingerprint").is_null() | (pl.col("delivered_fingerprint") != pl.col("fingerprint"))
+            )
+            parameters = [system, entity, other["object_id"].to_list()]
+            payload = {"object_id": pl.String, "delivered": pl.Binary}
+            joined = other.join(
+                fetch(connection, f"SELECT object_id, delivered {chosen}", payload, parameters),
+                on="object_id",
+                how="left",
+            )
         before = payloads.to_texts(joined["delivered"], self._cipher)
         compared = joined.with_columns(before=before).filter(_differs(before, joined["payload"]))
         return compared.select(
@@ -187,21 +196,25 @@ class Deliveries:
         retrying(lambda: self._record_found(system, entity, frame))
 
     def found(self, system: str, entity: str, areas: Sequence[str] | None, schema: pl.Schema) -> pl.DataFrame:
-        """The rows read back: object_id, business_key, supply_area, then `schema`. Ordered by object id.
+        """The rows read back (of these areas): object_id, business_key, supply_area, then `schema`.
 
-        An object stands once, under the smallest of its supply areas - of those asked for, when areas are given.
+        Ordered by object id; an object of several of the areas stands once under each.
         """
-        query = (
-            "SELECT object_id, business_key, (SELECT min(a) FROM unnest(areas) AS a "
-            "WHERE %s::text[] IS NULL OR a = ANY(%s::text[])), found FROM delivery "
-            "WHERE system = %s AND entity = %s AND found IS NOT NULL AND (%s::text[] IS NULL OR areas && %s::text[])"
-        )
-        listed = _listed(areas)
-        stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, "found": pl.Binary}
+        return self._payloads(system, entity, "found", areas, schema)
+
+    def desired(self, system: str, entity: str, areas: Sequence[str] | None, schema: pl.Schema) -> pl.DataFrame:
+        """The rows desired last (of these areas): object_id, business_key, supply_area, then `schema`.
+
+        Ordered by object id; an object of several of the areas stands once under each.
+        """
+        return self._payloads(system, entity, "desired", areas, schema)
+
+    def object_ids(self, system: str, entity: str, areas: Sequence[str] | None) -> list[str]:
+        """Ids, sorted, of all objects ever desired (in these areas)."""
+        query = f"SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND {_IN_AREAS} ORDER BY 1"
         with self._engine.connect() as connection:
-            stored = copy_out(connection, query, stored_as, [listed, listed, system, entity, listed, listed])
-        row = payloads.to_texts(stored["found"], self._cipher).str.json_decode(pl.Struct(schema))
-        return stored.drop("found").with_columns(row.alias("row")).unnest("row").sort("object_id")
+            parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
+            return list(connection.execute(sa.text(query), parameters).scalars())
 
     def counts(self, system: str, entity: str, areas: Sequence[str] | None = None) -> dict[str, int]:
         """How many objects (of these areas) are waiting, delivered or failed."""
@@ -213,11 +226,28 @@ class Deliveries:
             parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
             return {row.state: row.count_of for row in connection.execute(sa.text(query), parameters)}
 
+    def _payloads(
+        self, system: str, entity: str, column: str, areas: Sequence[str] | None, schema: pl.Schema
+    ) -> pl.DataFrame:
+        query = (
+            "SELECT object_id, business_key, array_to_string(ARRAY(SELECT a FROM unnest(areas) AS a "
+            f"WHERE %s::text[] IS NULL OR a = ANY(%s::text[])), chr(31)), {column} FROM delivery "
+            f"WHERE system = %s AND entity = %s AND {column} IS NOT NULL "
+            "AND (%s::text[] IS NULL OR areas && %s::text[])"
+        )
+        listed = _listed(areas)
+        stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, column: pl.Binary}
+        with self._engine.connect() as connection:
+            stored = fetch(connection, query, stored_as, [listed, listed, system, entity, listed, listed])
+        row = payloads.to_texts(stored[column], self._cipher).str.json_decode(pl.Struct(schema))
+        rows = stored.drop(column).with_columns(pl.col("supply_area").str.split("\x1f"), row.alias("row"))
+        return rows.explode("supply_area").unnest("row").sort("object_id", "supply_area")
+
     def _desire(self, system: str, entity: str, rows: pl.DataFrame) -> DesireCounts:
         key = {"system": system, "entity": entity}
         with self._engine.begin() as connection:
             connection.execute(sa.text(_GIVEN))
-            given = rows.with_row_index("row").select("row", "object_id", "supply_area", "fingerprint")
+            given = rows.with_row_index("row").select("row", "object_id", "areas", "fingerprint")
             copy_in(connection, "given", given)
             different = _different(connection, system, entity)
             if different.is_empty():
@@ -233,7 +263,7 @@ class Deliveries:
                 wanted.select(
                     "object_id",
                     "business_key",
-                    "supply_area",
+                    "areas",
                     self._cipher.seal_series(payload) if entity in self._sealed else payload.cast(pl.Binary),
                     "fingerprint",
                     pl.when(rebased).then(different["desired_fingerprint"]).alias("rebased_from"),
@@ -265,14 +295,14 @@ class Deliveries:
 def _different(connection: sa.Connection, system: str, entity: str) -> pl.DataFrame:
     """The objects of the table `given` that need a write: row (position), kind, desired_fingerprint and desired.
 
-    Kind is new, changed, or area (only the supply area is unknown); the stored payload comes with `changed` alone.
+    Kind is new, changed, or area (only a supply area is not known yet); the stored payload comes with `changed` alone.
     """
     query = (
         "SELECT g.row, CASE WHEN d.object_id IS NULL THEN 'new' WHEN d.desired_fingerprint <> g.fingerprint "
         "THEN 'changed' ELSE 'area' END, d.desired_fingerprint, "
         "CASE WHEN d.desired_fingerprint <> g.fingerprint THEN d.desired END "
         "FROM given AS g LEFT JOIN delivery AS d ON d.system = %s AND d.entity = %s AND d.object_id = g.object_id "
-        "WHERE d.object_id IS NULL OR d.desired_fingerprint <> g.fingerprint OR NOT g.supply_area = ANY(d.areas)"
+        "WHERE d.object_id IS NULL OR d.desired_fingerprint <> g.fingerprint OR NOT g.areas <@ d.areas"
     )
     connection.execute(sa.text("ANALYZE given"))
     schema = {"row": pl.Int64, "kind": pl.String, "desired_fingerprint": pl.Int64, "desired": pl.Binary}
@@ -280,13 +310,22 @@ def _different(connection: sa.Connection, system: str, entity: str) -> pl.DataFr
 
 
 def _fingerprinted(desired: pl.DataFrame) -> pl.DataFrame:
-    """`payloads.encoded` with a `fingerprint` (Int64) of the payload, ordered by object id."""
-    if twice := sorted(desired.filter(desired["object_id"].is_duplicated())["business_key"].unique()):
-        raise ValueError(f"{len(twice)} objects are desired more than once: {', '.join(map(str, twice[:5]))}.")
+    """One row per object, by object id: object_id, business_key, areas (array literal), payload (JSON), fingerprint."""
     if missing := sum(desired[name].null_count() for name in payloads.KEYS):
         raise ValueError(f"{missing} keys or supply areas of desired objects are missing.")
-    rows = payloads.encoded(desired).sort("object_id")
-    return rows.with_columns(row_fingerprints(rows, ["payload"]).reinterpret(signed=True))
+    rows = payloads.encoded(desired)
+    rows = rows.with_columns(row_fingerprints(rows, ["payload"]).reinterpret(signed=True), areas=_ARRAY_OF_ONE)
+    if not rows["object_id"].is_duplicated().any():
+        return rows.drop("supply_area").sort("object_id")
+    in_area_twice = pl.struct("object_id", "supply_area").is_duplicated()
+    differing = pl.col("fingerprint").n_unique().over("object_id") > 1
+    if twice := sorted(rows.filter(in_area_twice | differing)["business_key"].unique()):
+        raise ValueError(f"{len(twice)} objects are desired more than once: {', '.join(map(str, twice[:5]))}.")
+    all_areas = pl.lit("{") + pl.col("areas").str.strip_chars("{}").sort().str.join(",") + pl.lit("}")
+    merged = rows.group_by("object_id").agg(
+        pl.first("business_key", "payload", "fingerprint"), all_areas.alias("areas")
+    )
+    return merged.sort("object_id")
 
 
 def _differs(stored: pl.Series, payload: pl.Series) -> pl.Series:

@@ -20,6 +20,15 @@ def embedded_server_url(data_dir: Path, database: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def drop_database(data_dir: Path, database: str) -> None:
+    """Drops a database of the embedded server, whoever is connected to it; does nothing when it does not exist."""
+    engine = sa.create_engine(embedded_server_url(data_dir, "postgres"), isolation_level="AUTOCOMMIT")
+    quoted = engine.dialect.identifier_preparer.quote_identifier(database)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))
+    engine.dispose()
+
+
 def cache_engine(settings_url: str | None, data_dir: Path) -> sa.Engine:
     """An engine for the cache: the server at `settings_url`, else the embedded server's database `cache`.
 

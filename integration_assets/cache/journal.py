@@ -62,7 +62,7 @@ class Journal:
         if step is not None:
             query = query.where(journal.c.step == step)
         if area is not None:
-            query = query.where(journal.c.areas.any(area))
+            query = query.where(sa.literal(area) == sa.any_(journal.c.areas))
         if run_id is not None:
             query = query.where(journal.c.run_id == run_id)
         with self._engine.connect() as connection:

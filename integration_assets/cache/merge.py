@@ -11,9 +11,8 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from integration_assets.cache import snapshots
+from integration_assets.cache import rows, snapshots
 from integration_assets.cache.cipher import Cipher
-from integration_assets.cache.copying import as_number, copy_in, copy_out
 from integration_assets.cache.fingerprint import algorithm, row_fingerprints
 from integration_assets.cache.locks import lock_key
 from integration_assets.domain.schema import EntityTable
@@ -61,7 +60,7 @@ def merge_partition(
         stored = snapshots.load(connection, table.name, areas, stamp)
         rebuilt = _rebuilt(connection, table, [area for area in areas if area not in stored], cipher)
         empty = pl.DataFrame(schema=snapshots.SNAPSHOT)
-        rows: list[pl.Series] = [pl.Series(dtype=pl.UInt32)]
+        different: list[pl.Series] = [pl.Series(dtype=pl.UInt32)]
         gone: list[pl.DataFrame] = [pl.DataFrame(schema={table.partition: pl.String, table.key: pl.String})]
         counts = MergeCounts(0, 0, 0, 0)
         for area in sorted(set(areas)):
@@ -71,12 +70,12 @@ def merge_partition(
             counts = _plus(counts, difference)
             if area not in stored or not difference.is_empty:
                 snapshots.store(connection, table.name, area, stamp, snapshot, as_of_now)
-            rows += [part["row"].gather(difference.new), part["row"].gather(difference.changed)]
+            different += [part["row"].gather(difference.new), part["row"].gather(difference.changed)]
             gone.append(_named(table, area, difference.vanished))
-        written = pl.concat(rows).sort()
+        written = pl.concat(different).sort()
         if len(written):
-            _write(connection, table, frame[written], fingerprints["fingerprint"].gather(written), cipher, as_of_now)
-        _mark_vanished(connection, table, pl.concat(gone), as_of_now)
+            rows.write(connection, table, frame, fingerprints["fingerprint"], written, cipher, as_of_now)
+        rows.mark_vanished(connection, table, pl.concat(gone), as_of_now)
     return counts
 
 
@@ -94,7 +93,7 @@ def read_partition(
     opened with the configured keys.
     """
     with engine.connect() as connection:
-        return _read(connection, table, areas, cipher, include_vanished)
+        return rows.read(connection, table, areas, cipher, include_vanished)
 
 
 def _checked(table: EntityTable, areas: Sequence[str], frame: pl.DataFrame) -> pl.DataFrame:
@@ -121,11 +120,11 @@ def _rebuilt(
     """Snapshots computed from the living rows themselves, for areas without a usable stored one."""
     if not areas:
         return {}
-    rows = _read(connection, table, areas, cipher, include_vanished=False)
-    frame = rows.select(
+    living = rows.read(connection, table, areas, cipher, include_vanished=False)
+    frame = living.select(
         pl.col(table.partition).alias("area"),
         pl.col(table.key).alias("key"),
-        row_fingerprints(rows, list(table.schema)),
+        row_fingerprints(living, list(table.schema)),
     )
     parts = frame.partition_by("area", as_dict=True, include_key=False)
     return {str(area): part for (area,), part in parts.items()}
@@ -142,70 +141,3 @@ def _plus(counts: MergeCounts, difference: snapshots.Difference) -> MergeCounts:
         counts.unchanged + difference.unchanged,
         counts.vanished + len(difference.vanished),
     )
-
-
-def _write(
-    connection: sa.Connection,
-    table: EntityTable,
-    rows: pl.DataFrame,
-    fingerprints: pl.Series,
-    cipher: Cipher,
-    now: datetime,
-) -> None:
-    sealed = rows.with_columns(
-        *(cipher.seal_series(rows[name]) for name in sorted(table.sealed)),
-        fingerprints.reinterpret(signed=True),
-    )
-    areas = sealed[table.partition].unique().to_list()
-    instants = [pl.lit(now).alias("first_seen_at"), pl.lit(now).alias("changed_at")]
-    if not _has_rows(connection, table, areas):
-        copy_in(connection, table.name, sealed.with_columns(instants))
-        return
-    columns = [f'"{name}"' for name in (*table.schema.names(), "fingerprint")]
-    listed = ", ".join(columns)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    connection.execute(
-        sa.text(f'CREATE TEMP TABLE merged ON COMMIT DROP AS SELECT {listed} FROM "{table.name}" WITH NO DATA')
-    )
-    copy_in(connection, "merged", sealed)
-    connection.execute(
-        sa.text(
-            f'INSERT INTO "{table.name}" ({listed}, first_seen_at, changed_at) SELECT {listed}, :now, :now FROM merged '
-            f'ON CONFLICT ("{table.partition}", "{table.key}") DO UPDATE SET {updates}, changed_at = :now, '
-            "vanished_at = NULL"
-        ),
-        {"now": now},
-    )
-
-
-def _mark_vanished(connection: sa.Connection, table: EntityTable, gone: pl.DataFrame, now: datetime) -> None:
-    if gone.is_empty():
-        return
-    connection.execute(
-        sa.text(
-            f'UPDATE "{table.name}" AS stored SET vanished_at = :now '
-            "FROM unnest(CAST(:areas AS text[]), CAST(:keys AS text[])) AS gone (area, key) "
-            f'WHERE stored."{table.partition}" = gone.area AND stored."{table.key}" = gone.key'
-        ),
-        {"now": now, "areas": gone[table.partition].to_list(), "keys": gone[table.key].to_list()},
-    )
-
-
-def _has_rows(connection: sa.Connection, table: EntityTable, areas: Sequence[str]) -> bool:
-    query = sa.text(f'SELECT EXISTS (SELECT FROM "{table.name}" WHERE "{table.partition}" = ANY(:areas))')
-    return bool(connection.execute(query, {"areas": list(areas)}).scalar_one())
-
-
-def _read(
-    connection: sa.Connection, table: EntityTable, areas: Sequence[str] | None, cipher: Cipher, include_vanished: bool
-) -> pl.DataFrame:
-    conditions = [] if include_vanished else ["vanished_at IS NULL"]
-    if areas is not None:
-        conditions.append(f'"{table.partition}" = ANY(%s)')
-    schema = {name: pl.Binary if name in table.sealed else dtype for name, dtype in table.schema.items()}
-    selected = ", ".join(as_number(name, dtype) for name, dtype in schema.items())
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    query = f'SELECT {selected} FROM "{table.name}"{where}'
-    rows = copy_out(connection, query, schema, [] if areas is None else [list(areas)])
-    opened = rows.with_columns(cipher.open_series(rows[name]) for name in sorted(table.sealed))
-    return opened.sort(table.partition, table.key)

@@ -21,7 +21,7 @@ _JSON_OPENS = b"{"
 def encoded(desired: pl.DataFrame) -> pl.DataFrame:
     """`KEYS` and `payload`: the JSON object of all other columns, nulls included."""
     payload = [name for name in desired.columns if name not in KEYS]
-    return desired.select(*KEYS, pl.struct(payload).struct.json_encode().alias("payload"))
+    return desired.select(pl.col(KEYS).cast(pl.String), pl.struct(payload).struct.json_encode().alias("payload"))
 
 
 def to_bytes(row: Mapping[str, Any], cipher: Cipher | None) -> bytes:
@@ -43,11 +43,11 @@ def to_texts(values: pl.Series, cipher: Cipher) -> pl.Series:
 
 def same(first: str, second: str) -> bool:
     """Whether two JSON texts say the same, however they are written (order of names, blanks, forms of a number)."""
-    return first == second or _canonical(first) == _canonical(second)
-
-
-def _canonical(text: str) -> str:
-    return json.dumps(json.loads(text), sort_keys=True)
+    if first == second:
+        return True
+    one, other = json.loads(first), json.loads(second)
+    # The texts, since Python takes 1, 1.0 and true for the same.
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _plain(value: object) -> str:

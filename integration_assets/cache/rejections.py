@@ -49,7 +49,12 @@ FROM {_GIVEN} WHERE asset = :asset AND closed_on IS NULL AND {_SAME}
 _RETRIED = """
 UPDATE rejection SET attempts = attempts + 1,
   next_attempt_on = :as_of + (CAST(:days AS int[]))[least(attempts + 1, :last)]
-WHERE asset = :asset AND closed_on IS NULL AND supply_area = ANY(:areas) AND record_key = ANY(:retried)
+WHERE asset = :asset AND closed_on IS NULL AND supply_area = ANY(:areas) AND next_attempt_on <= :as_of
+"""
+
+_AT_ONCE = """
+UPDATE rejection SET next_attempt_on = :as_of
+WHERE asset = :asset AND closed_on IS NULL AND supply_area = ANY(:areas) AND reason = ANY(:at_once)
 """
 
 _OPENED = f"""
@@ -84,13 +89,13 @@ class Rejections:
         found: pl.DataFrame,
         as_of: date,
         *,
-        retried: Collection[str] = (),
+        at_once: Collection[str] = (),
     ) -> RejectionCounts:
         """Make `found` (columns of `FOUND`) the open rejections of the asset in these areas.
 
-        Open ones that are not found any more are closed on `as_of`. Record keys in `retried` were tried again in vain:
-        their attempts grow and the next one lies 1, 2, 4, 8, 16, then 30 days ahead. Raises ValueError when a row lies
-        outside `areas`.
+        Open ones that are not found any more are closed on `as_of`. Those that were due and are found again were tried
+        in vain: their attempts grow and the next one lies 1, 2, 4, 8, 16, then 30 days ahead. Those whose reason is in
+        `at_once` are due again on the same day. Raises ValueError when a row lies outside `areas`.
         """
         rows = found.select(pl.col(name).cast(dtype) for name, dtype in FOUND.items()).unique(
             ["record_key", "reason", "supply_area"], keep="first", maintain_order=True
@@ -98,7 +103,7 @@ class Rejections:
         if outside := sorted(set(rows["supply_area"].fill_null("none")) - set(areas)):
             raise ValueError(f"Rejections of {asset} lie in areas that were not asked for: {outside[:5]}.")
         by_reason = dict(sorted(rows["reason"].value_counts().iter_rows()))
-        opened, kept, closed = retrying(lambda: self._replace(asset, sorted(set(areas)), rows, as_of, retried))
+        opened, kept, closed = retrying(lambda: self._replace(asset, sorted(set(areas)), rows, as_of, at_once))
         return RejectionCounts(opened, kept, closed, by_reason)
 
     def open(self, asset: str | None = None, areas: Sequence[str] | None = None) -> pl.DataFrame:
@@ -121,16 +126,18 @@ class Rejections:
         return self._frame(query, {"as_of": as_of}, schema)
 
     def _replace(
-        self, asset: str, areas: list[str], rows: pl.DataFrame, as_of: date, retried: Collection[str]
+        self, asset: str, areas: list[str], rows: pl.DataFrame, as_of: date, at_once: Collection[str]
     ) -> tuple[int, int, int]:
         parameters = {"asset": asset, "areas": areas, "as_of": as_of, **rows.to_dict(as_series=False)}
-        days = {"days": list(RETRY_DAYS), "last": len(RETRY_DAYS), "retried": list(retried)}
+        days = {"days": list(RETRY_DAYS), "last": len(RETRY_DAYS)}
         with self._engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(f"rejection {asset}")})
             closed = connection.execute(sa.text(_CLOSE), parameters).rowcount
             kept = connection.execute(sa.text(_KEEP), parameters).rowcount
             connection.execute(sa.text(_RETRIED), parameters | days)
             opened = connection.execute(sa.text(_OPENED), parameters | {"first": RETRY_DAYS[0]}).rowcount
+            if at_once:
+                connection.execute(sa.text(_AT_ONCE), parameters | {"at_once": list(at_once)})
         return opened, kept, closed
 
     def _frame(self, query: str, parameters: Mapping[str, Any], schema: pl.Schema) -> pl.DataFrame:

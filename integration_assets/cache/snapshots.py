@@ -14,6 +14,7 @@ import polars_hash as plh
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from integration_assets.cache.copying import driver
 from integration_assets.cache.tables import partition_fingerprint
 
 SNAPSHOT = pl.Schema({"key": pl.String, "fingerprint": pl.UInt64})
@@ -40,36 +41,27 @@ def compare(old: pl.DataFrame, new: pl.DataFrame) -> Difference:
         changed = new.select(position.filter(pl.col("fingerprint") != old["fingerprint"])).to_series()
         nothing = changed.clear()
         return Difference(nothing, changed, old["key"].clear(), new.height - len(changed))
-    joined = _joined(new.with_columns(position), old)
-    before = pl.col("fingerprint_old")
-    added = joined.filter(before.is_null())["position"]
-    changed = joined.filter(before != pl.col("fingerprint"))["position"]
-    known = new.height - len(added)
-    vanished = old["key"].clear() if known == old.height else old.join(new, on="key", how="anti")["key"]
-    return Difference(added, changed, vanished, known - len(changed))
-
-
-def _joined(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
-    """`new` with the column `fingerprint_old`, null where the key is not in `old`; in the order of `new`.
-
-    Joined by a hash of the key, which costs half of a join of texts. Should two keys ever share a hash, by the text.
-    """
+    # Joined by a hash of the key, which costs half of a join of texts. Should two keys ever share a hash: by the text.
     hashed = plh.col("key").nchash.xxh3_64().alias("hash")
-    joined = new.with_columns(hashed).join(old.with_columns(hashed), on="hash", how="left", suffix="_old")
+    left, right, by = new.with_columns(position, hashed), old.with_columns(hashed), "hash"
+    joined = left.join(right, on=by, how="left", suffix="_old")
     if joined.height > new.height or not (joined["key"] == joined["key_old"]).fill_null(True).all():
-        joined = new.join(old, on="key", how="left", suffix="_old")
-    return joined.sort("position")
+        by = "key"
+        joined = left.join(right, on=by, how="left", suffix="_old")
+    before = pl.col("fingerprint_old")
+    added = joined.filter(before.is_null())["position"].sort()
+    changed = joined.filter(before != pl.col("fingerprint"))["position"].sort()
+    known = new.height - len(added)
+    vanished = old["key"].clear() if known == old.height else right.join(left, on=by, how="anti")["key"]
+    return Difference(added, changed, vanished, known - len(changed))
 
 
 def load(connection: sa.Connection, table: str, areas: Sequence[str], algorithm: str) -> dict[str, pl.DataFrame]:
     """The snapshots (frames of `SNAPSHOT`) by area; areas without one, or with one of another algorithm, are absent."""
-    stored = partition_fingerprint
-    query = sa.select(stored.c.area, stored.c.packed).where(
-        stored.c.table_name == table,
-        stored.c.area == sa.any_(sa.literal(areas, sa.ARRAY(sa.Text))),
-        stored.c.algorithm == algorithm,
-    )
-    return {area: pl.read_ipc(io.BytesIO(packed)) for area, packed in connection.execute(query)}
+    query = "SELECT area, packed FROM partition_fingerprint WHERE table_name = %s AND area = ANY(%s) AND algorithm = %s"
+    with driver(connection).cursor(binary=True) as cursor:  # binary: as text, the packed values would double in size
+        stored = cursor.execute(query, [table, list(areas), algorithm])
+        return {area: pl.read_ipc(io.BytesIO(packed)) for area, packed in stored}
 
 
 def store(

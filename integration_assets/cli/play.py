@@ -104,10 +104,10 @@ def _play_days(
 ) -> list[DaySummary]:
     summaries: list[DaySummary] = []
     base = date.fromisoformat(progress.base_day)
-    for day in range(max(progress.day_done, 0), days + 1):
-        if day <= progress.day_done:
-            continue
-        events = sandbox.post("/day", {"day": day}) if day > 0 else {}
+    # A play that was interrupted within a day finds that day already played in the town.
+    played = sandbox.get("/truth")["day"]
+    for day in range(progress.day_done + 1, days + 1):
+        events = sandbox.post("/day", {"day": day}) if day > played else {}
         summaries.append(_play_day(console, sandbox, progress, day, base + timedelta(days=day), events))
         progress.day_done = day
         progress.save(data_dir / "play.json")
@@ -142,7 +142,7 @@ def _play_day(
 
 def _differences(sandbox: SandboxHandle) -> list[str]:
     """What the outside world and our open rejections hold otherwise than the town's truth, as sentences."""
-    from integration_assets.sandbox.verify import compare, compare_rejections
+    from integration_assets.sandbox.verify import compare, compare_rejections, read_truth
 
     settings = Settings()
     cache = open_cache(settings)
@@ -151,5 +151,5 @@ def _differences(sandbox: SandboxHandle) -> list[str]:
     finally:
         cache.close()
     found = compare(sandbox.control_url, sandbox.systems, sandbox.settings)
-    found += compare_rejections(sandbox.control_url, open_rejections)
+    found += compare_rejections(read_truth(sandbox.control_url), open_rejections)
     return [str(difference) for difference in found]

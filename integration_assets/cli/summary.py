@@ -1,10 +1,10 @@
 """The figures of a played day: per entity and per outside system, as a table and as JSON."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +26,6 @@ class DaySummary:
     events: dict[str, Any]
     runs: int
     seconds: float = 0.0
-    failures: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -42,11 +41,11 @@ class DaySummary:
         cache = open_cache(settings)
         try:
             steps: dict[str, dict[str, int]] = {}
-            entries = cache.journal.entries()
-            for step, counts in entries.filter(pl.col("run_id").is_in(run_ids)).select("step", "counts").iter_rows():
-                total = steps.setdefault(step, {})
-                for name, number in counts.items():
-                    total[name] = total.get(name, 0) + number
+            for run_id in run_ids:
+                for step, counts in cache.journal.entries(run_id=run_id).select("step", "counts").iter_rows():
+                    total = steps.setdefault(step, {})
+                    for name, number in json.loads(counts).items():
+                        total[name] = total.get(name, 0) + number
             rejected: dict[str, dict[str, int]] = {}
             for asset, reason, number in (
                 cache.rejections.open(None, None).group_by("asset", "reason").len().sort("asset", "reason").iter_rows()

@@ -42,7 +42,6 @@ class Found:
     number: str | None = field(repr=False)
     origin: str | None
     reason: str | None
-    asked: bool
 
     def place(self, question: Question) -> AddressKey | None:
         """The address at which the number was found."""
@@ -90,13 +89,13 @@ def _complete(
         if remembered is not None:
             return _recalled(remembered)
         if not lookups.mandate.may_complete:
-            return Found(None, None, "completion_not_allowed", asked=False)
+            return Found(None, None, "completion_not_allowed")
         if not lookups.asks:
-            return Found(None, None, NOT_ASKED, asked=False)
+            return Found(None, None, NOT_ASKED)
         try:
             found = _verified(complete(question), question.birth6, lookups)
         except CallError:
-            return Found(None, None, NO_ANSWER, asked=True)
+            return Found(None, None, NO_ANSWER)
         lookups.remember_completion(key, f"{found.reason or ''}|{found.number or ''}|{found.origin or ''}")
         return found
 
@@ -107,7 +106,7 @@ def _complete(
 
 def _recalled(text: str) -> Found:
     reason, number, origin = text.split("|")
-    return Found(number or None, origin or None, reason or None, asked=False)
+    return Found(number or None, origin or None, reason or None)
 
 
 def _verified(completed: Completed, birth6: str, lookups: Lookups) -> Found:
@@ -118,7 +117,7 @@ def _verified(completed: Completed, birth6: str, lookups: Lookups) -> Found:
     outcome = completed.outcome
     if outcome.kind is not CompletionKind.UNIQUE or outcome.number is None:
         reason = "no_match" if outcome.kind is CompletionKind.NONE else outcome.kind.value
-        return Found(None, None, f"completion_{reason}", asked=True)
+        return Found(None, None, f"completion_{reason}")
     answered = lookups.people([outcome.number])
     if outcome.number in answered.unanswered:
         raise CallError("The confirming look-up of a completed number got no answer.")
@@ -129,5 +128,5 @@ def _verified(completed: Completed, birth6: str, lookups: Lookups) -> Found:
         and (person.status.zfill(2) in ACTIVE_STATUSES)
     )
     if not confirmed:
-        return Found(None, None, "completion_no_match", asked=True)
-    return Found(outcome.number, completed.origin, None, asked=True)
+        return Found(None, None, "completion_no_match")
+    return Found(outcome.number, completed.origin, None)

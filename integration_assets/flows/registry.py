@@ -49,9 +49,20 @@ def _newest(cached: pl.DataFrame, resolved: pl.DataFrame, areas: Sequence[str]) 
 def desired_roles(
     resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, areas: Sequence[str], as_of: date
 ) -> pl.DataFrame:
-    """Registry rows of the customer roles; a party who left a row is ended on the business day."""
+    """Registry rows of the customer roles; a party who left a row is ended on the business day.
+
+    What was desired before is looked up by customer number in all areas: a place whose postal code was corrected takes
+    its roles along.
+    """
     schema = REGISTRY_ROWS["customer_roles"]
-    previous = cache.deliveries.desired(SYSTEM, "customer_roles", areas, schema)
+    here = resolved.select("customer_number", area="supply_area")
+    previous = (
+        cache.deliveries.desired(SYSTEM, "customer_roles", None, schema)
+        .unique("object_id", keep="first", maintain_order=True)
+        .join(here, on="customer_number", how="inner")
+        .with_columns(pl.col("area").alias("supply_area"))
+        .drop("area")
+    )
     open_rejections = cache.rejections.open("resolved/customers", areas)
     unresolved = open_rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX)).get_column("customer_number")
     roles = continue_roles(

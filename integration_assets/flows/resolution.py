@@ -34,6 +34,10 @@ SENTENCES = {
 """Operator's sentences per reason; those of a co-customer carry the prefix co_ in the reason."""
 
 
+PASSING_REASONS = frozenset({NO_ANSWER, "co_" + NO_ANSWER})
+"""Reasons that say nothing of the row: the same question may be answered in a minute."""
+
+
 @dataclass(frozen=True)
 class CustomerSources:
     """What is known before: rows of kmd_ee/customers and resolved/consumption_addresses, the address register, the
@@ -48,11 +52,10 @@ class CustomerSources:
 
 @dataclass(frozen=True)
 class ResolvedCustomers:
-    """Rows of resolved/customers, rejections, and the record keys that were tried again in this run."""
+    """Rows of resolved/customers, and the rejections of those that are not among them or lack their co-customer."""
 
     rows: pl.DataFrame
     rejections: pl.DataFrame
-    retried: frozenset[str]
 
 
 def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds, as_of: date) -> ResolvedCustomers:
@@ -63,8 +66,8 @@ def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds
     """
     due = frozenset(sources.rejected.filter(pl.col("next_attempt_on") <= as_of).get_column("record_key"))
     slots = _slots(sources)
-    slots, asked = _completed(slots, sources, lookups, due)
-    slots, refreshed = _confirmed(slots, lookups, due)
+    slots = _completed(slots, sources, lookups, due)
+    slots = _confirmed(slots, lookups, due)
     ok = slots.filter(pl.col("reason").is_null())
     main, second = (
         ok.filter(pl.col("slot") == slot).select("customer_number", "kind", "number", "origin") for slot in ("main", "co")
@@ -79,9 +82,7 @@ def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds
     rows = sources.customers.join(main, on="customer_number", how="inner").join(
         second, on="customer_number", how="left"
     )
-    return ResolvedCustomers(
-        rows.select(list(RESOLVED_CUSTOMERS.schema)), _rejections(slots), (asked | refreshed) & due
-    )
+    return ResolvedCustomers(rows.select(list(RESOLVED_CUSTOMERS.schema)), _rejections(slots))
 
 
 def _slots(sources: CustomerSources) -> pl.DataFrame:
@@ -110,11 +111,11 @@ def _slots(sources: CustomerSources) -> pl.DataFrame:
 
 def _completed(
     slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, due: frozenset[str]
-) -> tuple[pl.DataFrame, frozenset[str]]:
-    """The slots with their incomplete numbers completed or given a reason, and the record keys asked for."""
+) -> pl.DataFrame:
+    """The slots with their incomplete numbers completed or given a reason."""
     incomplete = slots.filter(pl.col("kind") == "incomplete_person")
     if incomplete.is_empty():
-        return slots, frozenset()
+        return slots
     known = known_numbers(sources.customers, sources.previous)
     remembered = {
         "main": dict(known.select("customer_number", "known_number").drop_nulls().iter_rows()),
@@ -153,9 +154,7 @@ def _completed(
             numbers[question.customer_number] = (found.number, found.place(question))
     cos = complete_cos(co_questions, lookups, numbers)
     outcome = pl.concat([_outcomes("main", mains, remembered["main"]), _outcomes("co", cos, remembered["co"])])
-    asked = {question.record_key for question in main_questions if mains[question.customer_number].asked}
-    asked |= {question.record_key for question in co_questions if cos[question.customer_number].asked}
-    return _with_outcomes(slots, outcome), frozenset(asked)
+    return _with_outcomes(slots, outcome)
 
 
 def _places(
@@ -204,13 +203,10 @@ def _with_outcomes(slots: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _confirmed(
-    slots: pl.DataFrame, lookups: Lookups, due: frozenset[str]
-) -> tuple[pl.DataFrame, frozenset[str]]:
-    """The slots with a reason for numbers that their register does not know; and the record keys asked for again."""
+def _confirmed(slots: pl.DataFrame, lookups: Lookups, due: frozenset[str]) -> pl.DataFrame:
+    """The slots with a reason for numbers that their register does not know; numbers that are due are asked again."""
     usable = slots.filter(pl.col("reason").is_null())
-    again = usable.filter(pl.col("record_key").is_in(list(due)))
-    refresh = frozenset(again.get_column("number"))
+    refresh = frozenset(usable.filter(pl.col("record_key").is_in(list(due))).get_column("number"))
     people = usable.filter(pl.col("kind") == "person").get_column("number").unique().to_list()
     companies = usable.filter(pl.col("kind") == "company").get_column("number").unique().to_list()
     reasons: dict[str, str] = {}
@@ -222,7 +218,7 @@ def _confirmed(
         reasons |= dict.fromkeys(answered.unanswered, NO_ANSWER if lookups.asks else NOT_ASKED)
     found = pl.DataFrame(list(reasons.items()), schema={"number": pl.String, "why": pl.String}, orient="row")
     judged = slots.join(found, on="number", how="left").with_columns(pl.coalesce("reason", "why").alias("reason"))
-    return judged.drop("why"), frozenset(again.get_column("record_key"))
+    return judged.drop("why")
 
 
 def _party_ids(ids: ObjectIds, slots: pl.DataFrame) -> pl.Expr:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from integration_assets.sandbox.store import Store
@@ -109,9 +110,17 @@ class Diary:
 
     def residents(self, unit: str) -> list[Json]:
         """Persons registered at a unit address, by number."""
+        return self._residents.get(unit, [])
+
+    @cached_property
+    def _residents(self) -> dict[str, list[Json]]:
+        """Persons by the unit address they are registered at, as it was in the morning."""
         persons: dict[str, Json] = self.store.load("register:person")
-        there = (each for each in persons.values() if each["address"] and each["address"]["unit_id"] == unit)
-        return sorted(there, key=lambda person: str(person["pnr"]))
+        grouped: dict[str, list[Json]] = defaultdict(list)
+        for _, person in sorted(persons.items()):
+            if person["address"]:
+                grouped[person["address"]["unit_id"]].append(person)
+        return grouped
 
     def place(self, row: Customer) -> Place:
         """The consumption place of a row."""

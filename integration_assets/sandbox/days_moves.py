@@ -1,5 +1,6 @@
 """Events of moving: in, out, one after the other, ahead of time, too late, and not after all."""
 
+import itertools
 from typing import Final
 
 from integration_assets.sandbox.days_diary import Diary, Event
@@ -24,9 +25,9 @@ def _arrives(diary: Diary, kind: str, moved_in: str) -> Customer | None:
 
 def _touch_new_place(diary: Diary, row: Customer) -> None:
     diary.touch_place(diary.place(row))
-    for installation in diary.town.installations.values():
-        if installation.place == row.place:
-            diary.touch_installation(installation)
+    newest_first = reversed(diary.town.installations.values())
+    for installation in itertools.takewhile(lambda each: each.place == row.place, newest_first):
+        diary.touch_installation(installation)
 
 
 def _moves_in(diary: Diary, _row: None) -> Customer | None:

@@ -24,7 +24,7 @@ on conflict (collection, id) do update set body = excluded.body
 """
 _UPSERT_MANY = """
 insert into object (collection, id, body)
-select %s, t.id, t.body::jsonb from unnest(%s::text[], %s::text[]) as t(id, body)
+select %s, t.id, t.body::jsonb from unnest(%b::text[], %b::text[]) as t(id, body)
 on conflict (collection, id) do update set body = excluded.body
 """
 _BATCH = 5000

@@ -140,7 +140,7 @@ def _contact(number: str, part: Json, registered: _Registered, first_email: str 
         "last_name": None if company else entry["last_name"],
         "gender": None if company else entry["gender"],
         "civil_status": None if company else entry["civil_status"],
-        "protected": False if company else entry["protected"],
+        "protected": None if company else entry["protected"],
         "business_code": entry["business_code"] if company else None,
         "company_form": entry["company_form"] if company else None,
         "address_id": registered.address_id(number),

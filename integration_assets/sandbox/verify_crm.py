@@ -64,7 +64,9 @@ def _contacts(comparison: Comparison, crm: Crm, truth: Mapping[str, Any]) -> dic
 
 def _contact(number: str, contact: Json) -> Json:
     company = contact["kind"] == "company"
+    protection = {} if company else {"ava_eradressebeskyttet": contact["protected"]}  # companies have none
     return {
+        **protection,
         "firstname": _cut(contact["name"] if company else contact["first_name"], _FIRST),
         "middlename": _cut(contact["middle_name"], _MIDDLE),
         "lastname": _cut(contact["last_name"], _LAST),
@@ -72,7 +74,6 @@ def _contact(number: str, contact: Json) -> Json:
         "ava_cpr_nummer": None if company else number,
         "ava_cvr_nummer": number if company else None,
         "ava_virksomhedsform": contact["company_form"],
-        "ava_eradressebeskyttet": contact["protected"],
         "ava_kmdeemasterid": contact["master_id"],
         "ava_mobilkmdee": contact["mobile"],
         "ava_fastnetkmdee": contact["phone"],

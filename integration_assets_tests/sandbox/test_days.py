@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.sandbox import town
@@ -22,7 +22,7 @@ WATCHED = ("contacts", "accounts", "agreements", "installations")
 def tables(url: str) -> dict[str, dict[int, Json]]:
     """All rows of the billing system by table and first column."""
     with connect(url) as connection:
-        cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+        cursor = connection.cursor(row_factory=dict_row)
         return {
             name: {next(iter(row.values())): row for row in cursor.execute(f'select * from dbo."{name}"'.encode())}
             for name in TABLES

@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.sandbox import town, town_kinds
@@ -39,7 +39,7 @@ def truth(built: tuple[Store, str, Json]) -> Json:
 
 def rows(url: str, statement: str) -> list[Json]:
     with connect(url) as connection:
-        return list(connection.cursor(row_factory=psycopg.rows.dict_row).execute(statement.encode()))
+        return list(connection.cursor(row_factory=dict_row).execute(statement.encode()))
 
 
 def century(number: str) -> int:

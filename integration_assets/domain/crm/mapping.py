@@ -350,6 +350,7 @@ def _finished(entity: str, rows: pl.DataFrame, **values: pl.Expr) -> pl.DataFram
     for field in FIELDS[entity]:
         value = values[field.name].cast(field.dtype)
         if field.max_length is not None:
-            value = value.str.slice(0, field.max_length)
+            # A cut between two words leaves no blank at the end.
+            value = value.str.slice(0, field.max_length).str.strip_chars_end()
         columns.append(value.alias(field.name))
     return rows.select(columns).cast(CRM_TABLES[entity].schema).sort("business_key", pl.nth(0), "supply_area")
