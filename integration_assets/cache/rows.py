@@ -1,7 +1,7 @@
 """The rows of entity tables: reading them, writing new versions of them, marking those that vanished.
 
-A new version of a row is written by deleting the old one and copying the new one into the table, in one transaction.
-That costs half of an upsert by way of a temporary table when much has changed, and the same when little has.
+Pages of these tables are half empty (fillfactor 50): a new version of a row then finds room beside the old one and no
+index needs to be touched, which makes a change of all rows twice as fast.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,6 @@ import sqlalchemy as sa
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.copying import ROWS_AT_ONCE, as_number, copy_in, copy_out, copy_parts
 from integration_assets.domain.schema import EntityTable
-
-_BOOKS = ("fingerprint", "first_seen_at", "changed_at")
 
 
 def read(
@@ -46,7 +44,7 @@ def write(
 
     `first_seen_at` is kept, `changed_at` is `now`, `vanished_at` empty. Sealed columns are encrypted here.
     """
-    first_seen = _removed(connection, table, frame.select(table.partition, table.key)[positions], now)
+    columns = (*table.schema.names(), "fingerprint")
 
     def parts() -> Iterator[pl.DataFrame]:
         for start in range(0, len(positions), ROWS_AT_ONCE):
@@ -55,11 +53,19 @@ def write(
             yield part.with_columns(
                 *(cipher.seal_series(part[name]) for name in sorted(table.sealed)),
                 fingerprints.gather(chosen).reinterpret(signed=True).alias("fingerprint"),
-                first_seen.slice(start, ROWS_AT_ONCE).alias("first_seen_at"),
+                pl.lit(now.isoformat()).alias("first_seen_at"),
                 pl.lit(now.isoformat()).alias("changed_at"),
             )
 
-    copy_parts(connection, table.name, (*table.schema.names(), *_BOOKS), parts())
+    if _has_rows(connection, table, frame[table.partition].gather(positions).unique().to_list()):
+        listed = ", ".join(f'"{name}"' for name in columns)
+        connection.execute(
+            sa.text(f'CREATE TEMP TABLE merged ON COMMIT DROP AS SELECT {listed} FROM "{table.name}" WITH NO DATA')
+        )
+        copy_parts(connection, "merged", columns, parts())
+        _take_over(connection, table, columns, len(positions), now)
+    else:
+        copy_parts(connection, table.name, (*columns, "first_seen_at", "changed_at"), parts())
 
 
 def mark_vanished(connection: sa.Connection, table: EntityTable, gone: pl.DataFrame, now: datetime) -> None:
@@ -77,21 +83,31 @@ def mark_vanished(connection: sa.Connection, table: EntityTable, gone: pl.DataFr
     )
 
 
-def _removed(connection: sa.Connection, table: EntityTable, identities: pl.DataFrame, now: datetime) -> pl.Series:
-    """Delete the rows with these identities; the instant (text) at which each was first seen, `now` for new ones."""
-    this_moment = now.isoformat()
-    if not _has_rows(connection, table, identities[table.partition].unique().to_list()):
-        return pl.repeat(this_moment, identities.height, dtype=pl.String, eager=True)
-    connection.execute(sa.text("CREATE TEMP TABLE rewritten (row int, area text, key text) ON COMMIT DROP"))
-    copy_in(connection, "rewritten", identities.select(area=table.partition, key=table.key).with_row_index("row"))
-    connection.execute(sa.text("ANALYZE rewritten"))
-    query = (
-        f'DELETE FROM "{table.name}" AS stored USING rewritten WHERE stored."{table.partition}" = rewritten.area '
-        f'AND stored."{table.key}" = rewritten.key RETURNING rewritten.row, stored.first_seen_at'
-    )
-    removed = copy_out(connection, query, {"row": pl.Int64, "first_seen_at": pl.String})
-    instants = pl.repeat(this_moment, identities.height, dtype=pl.String, eager=True)
-    return instants.scatter(removed["row"], removed["first_seen_at"])
+def _take_over(
+    connection: sa.Connection, table: EntityTable, columns: Sequence[str], count: int, now: datetime
+) -> None:
+    """Update the table's rows from the temporary table `merged` (`count` rows), and insert those it does not have."""
+    same = " AND ".join(f'stored."{name}" = merged."{name}"' for name in (table.partition, table.key))
+    payload = [name for name in columns if name not in (table.partition, table.key)]
+    values = ", ".join(f'"{name}" = merged."{name}"' for name in payload)
+    connection.execute(sa.text("ANALYZE merged"))
+    updated = connection.execute(
+        sa.text(
+            f'UPDATE "{table.name}" AS stored SET {values}, changed_at = :now, vanished_at = NULL '
+            f"FROM merged WHERE {same}"
+        ),
+        {"now": now},
+    ).rowcount
+    if updated < count:
+        listed = ", ".join(f'"{name}"' for name in columns)
+        connection.execute(
+            sa.text(
+                f'INSERT INTO "{table.name}" ({listed}, first_seen_at, changed_at) '
+                f"SELECT {listed}, :now, :now FROM merged "
+                f'WHERE NOT EXISTS (SELECT FROM "{table.name}" AS stored WHERE {same})'
+            ),
+            {"now": now},
+        )
 
 
 def _has_rows(connection: sa.Connection, table: EntityTable, areas: Sequence[str]) -> bool:

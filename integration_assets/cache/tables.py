@@ -54,6 +54,7 @@ def _entity_table(table: EntityTable) -> sa.Table:
         sa.Column("changed_at", _INSTANT, nullable=False),
         sa.Column("vanished_at", _INSTANT),
         sa.PrimaryKeyConstraint(*identity),
+        postgresql_with={"fillfactor": "50"},
     )
 
 

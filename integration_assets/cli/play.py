@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -42,6 +44,8 @@ def play_town(*, customers: int, days: int, seed: int, data_dir: Path, faults: s
     """Runs the command; returns its exit code: 0 when LoRa and Dynamics hold exactly the truth."""
     console = Console(width=None if Console().is_terminal else 140)
     data_dir.mkdir(parents=True, exist_ok=True)
+    # Asked to end, the command ends in order: its sandbox with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     console.print(f"Sandbox with {customers} customers, seed {seed} …")
     sandbox = sandbox_of(data_dir, customers, seed)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -12,15 +13,20 @@ from integration_assets.sandbox.background import RunningSandbox, start_in_backg
 from integration_assets.sandbox.server import read_state
 from integration_assets.sandbox.systems import SandboxOptions
 
+BACKGROUND_PID = "sandbox.background"
+"""File with the process id of a sandbox that a command started for itself."""
+
 
 @dataclass
 class SandboxHandle:
-    """A running sandbox. `process` is set where this command started it and ends it again."""
+    """A running sandbox. `pid` is that of its process; `ours` where a command started it in the background."""
 
     control_url: str
     settings: dict[str, str]
     systems: dict[str, str]
-    process: RunningSandbox | None
+    pid: int
+    ours: bool
+    process: RunningSandbox | None = None
 
     def get(self, path: str) -> Any:
         """JSON answer of the control system."""
@@ -35,24 +41,31 @@ class SandboxHandle:
             return json.load(answer)
 
     def stop(self) -> None:
-        """Ends the sandbox if this command started it."""
+        """Ends the sandbox if this command, or a killed one before it, started it in the background."""
         if self.process is not None:
             self.process.stop()
+        elif self.ours:
+            os.kill(self.pid, signal.SIGTERM)
 
 
 def sandbox_of(data_dir: Path, customers: int, seed: int) -> SandboxHandle:
     """The sandbox of this data directory: the one that runs (left over by a killed command), else a new one."""
+    mark = data_dir / BACKGROUND_PID
     state = read_state(data_dir)
     if state:
-        found = SandboxHandle(state["control_url"], state["settings"], state["systems"], None)
-        pid = state.get("pids", {}).get("sandbox")
+        pid = int(state.get("pids", {}).get("sandbox", 0))
+        ours = mark.exists() and mark.read_text() == str(pid)
+        found = SandboxHandle(state["control_url"], state["settings"], state["systems"], pid, ours)
         try:
             if found.get("/health")["pid"] == pid:
                 return found
         except (urllib.error.URLError, OSError, ValueError):
             pass  # nobody answers there: a new one is started
     started = start_in_background(SandboxOptions(data_dir=data_dir, customers=customers, seed=seed))
-    return SandboxHandle(started.control_url, started.settings, started.systems, started)
+    mark.write_text(str(started.process.pid))
+    return SandboxHandle(
+        started.control_url, started.settings, started.systems, started.process.pid, True, started
+    )
 
 
 def point_settings_at(data_dir: Path) -> None:

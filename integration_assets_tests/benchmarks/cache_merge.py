@@ -3,7 +3,7 @@
 ``python -m integration_assets_tests.benchmarks.cache_merge [--rows N] [--sealed] [--dlt]``
 
 Each line is one merge into an embedded PostgreSQL (fsync on), in a process of its own, so that "peak MB" is that
-process's highest memory, including the frame to merge; PostgreSQL's own memory (256 MB shared) is not in it. "cpu s" is
+process's highest memory, including the frame to merge; PostgreSQL's own memory (512 MB shared) is not in it. "cpu s" is
 the time of that process without PostgreSQL. The frame comes in another order than the stored one.
 """
 
@@ -140,8 +140,10 @@ def _run(folder: Path, ways: list[str], rows: int, sealed: bool) -> None:
     )
     with engine.begin() as connection:
         connection.exec_driver_sql(
-            f"CREATE TABLE {table(sealed).name} ({columns}, fingerprint bigint NOT NULL, first_seen_at timestamptz NOT NULL, "
-            "changed_at timestamptz NOT NULL, vanished_at timestamptz, PRIMARY KEY (supply_area, record_key))"
+            f"CREATE TABLE {table(sealed).name} ({columns}, fingerprint bigint NOT NULL, "
+            "first_seen_at timestamptz NOT NULL, "
+            "changed_at timestamptz NOT NULL, vanished_at timestamptz, PRIMARY KEY (supply_area, record_key)) "
+            "WITH (fillfactor = 50)"
         )
     engine.dispose()
     print(f"{rows:,} rows, 20 columns{', 2 sealed' if sealed else ''}")

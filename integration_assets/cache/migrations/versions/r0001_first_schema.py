@@ -175,6 +175,7 @@ def upgrade() -> None:
             sa.Column("changed_at", INSTANT, nullable=False),
             sa.Column("vanished_at", INSTANT),
             sa.PrimaryKeyConstraint(partition, key, name=f"pk_{name}"),
+            postgresql_with={"fillfactor": "50"},
         )
     _snapshots()
     _deliveries()
