@@ -1,8 +1,8 @@
 """All configuration of the product: one class, from the environment, an optional `.env` file and an optional JSON file.
 
-Every name is read from the environment with the prefix ``INTEGRATION_`` (``INTEGRATION_LORA_URL`` …). The JSON file named
-by ``INTEGRATION_SETTINGS_FILE`` supplies what the environment does not; the sandbox writes such a file. Reading settings
-never opens a connection, and code loads without any of them: what is missing is named when a resource needs it.
+Every name is read from the environment with the prefix ``INTEGRATION_`` (``INTEGRATION_LORA_URL`` …). The JSON file
+named by ``INTEGRATION_SETTINGS_FILE`` supplies what the environment does not; the sandbox writes such a file. Reading
+settings never opens a connection, and code loads without any of them: what is missing is named when a resource needs it.
 """
 
 import json
@@ -43,51 +43,65 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTEGRATION_", env_file=".env", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(Path("var"), description="Folder of the embedded database and of all files we write")
-    cache_url: SecretStr | None = Field(None, description="PostgreSQL URL of the cache; unset: the embedded server")
+    data_dir: Path = Field(default=Path("var"), description="Folder of the embedded database and of all files we write")
+    cache_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL URL of the cache; unset: the embedded server"
+    )
 
-    kmd_ee_url: SecretStr | None = Field(None, description="SQLAlchemy URL of KMD EE, e.g. mssql+pyodbc://…")
-    source_window_days: int = Field(35, description="Days a moved-out customer stays in the window that is read nightly")
-    supply_area_digits: int = Field(4, ge=1, le=4, description="Leading digits of the postal code that name a supply area")
-    utility: str = Field("Varme", description="Utility type (forsyningsart) of this billing system")
+    kmd_ee_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL of KMD EE, e.g. mssql+pyodbc://…")
+    source_window_days: int = Field(
+        default=35, description="Days a moved-out customer stays in the window that is read nightly"
+    )
+    supply_area_digits: int = Field(
+        4, ge=1, le=4, description="Leading digits of the postal code that name a supply area"
+    )
+    utility: str = Field(default="Varme", description="Utility type (forsyningsart) of this billing system")
 
-    lora_url: str | None = Field(None, description="Base URL of the registry (LoRa)")
-    lora_organisation: str | None = Field(None, description="Uuid of our organisation: owner of all objects")
-    lora_actor: str | None = Field(None, description="Uuid of the system user that virkning names as actor")
-    lora_token: SecretStr | None = Field(None, description="Authorization header value where the registry asks for one")
-    lora_workers: int = Field(8, ge=1, description="Requests to the registry under way at once")
+    lora_url: str | None = Field(default=None, description="Base URL of the registry (LoRa)")
+    lora_organisation: str | None = Field(default=None, description="Uuid of our organisation: owner of all objects")
+    lora_actor: str | None = Field(default=None, description="Uuid of the system user that virkning names as actor")
+    lora_token: SecretStr | None = Field(
+        default=None, description="Authorization header value where the registry asks for one"
+    )
+    lora_workers: int = Field(default=8, ge=1, description="Requests to the registry under way at once")
 
-    crm_url: str | None = Field(None, description="Address of the Dynamics organisation, without /api")
-    crm_tenant: str | None = Field(None, description="Entra tenant; unset where crm_token_url is used")
-    crm_token_url: str | None = Field(None, description="Token end point of another authority (on-premises, sandbox)")
-    crm_client_id: str | None = Field(None, description="Application id")
-    crm_client_secret: SecretStr | None = Field(None, description="Application secret")
-    crm_scope: str | None = Field(None, description="Scope; default <crm_url>/.default")
-    crm_batch_rows: int = Field(500, ge=1, le=1000, description="Rows per bulk request")
+    crm_url: str | None = Field(default=None, description="Address of the Dynamics organisation, without /api")
+    crm_tenant: str | None = Field(default=None, description="Entra tenant; unset where crm_token_url is used")
+    crm_token_url: str | None = Field(
+        default=None, description="Token end point of another authority (on-premises, sandbox)"
+    )
+    crm_client_id: str | None = Field(default=None, description="Application id")
+    crm_client_secret: SecretStr | None = Field(default=None, description="Application secret")
+    crm_scope: str | None = Field(default=None, description="Scope; default <crm_url>/.default")
+    crm_batch_rows: int = Field(default=500, ge=1, le=1000, description="Rows per bulk request")
 
-    address_register_url: str | None = Field(None, description="Base URL of the register's file downloads")
-    address_register_key: SecretStr | None = Field(None, description="API key of the file downloads")
+    address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
+    address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")
 
-    person_register_url: str | None = Field(None, description="Person look-up (PersonBaseDataExtended)")
-    person_search_url: str | None = Field(None, description="Address search (ADRSOG1)")
-    company_register_url: str | None = Field(None, description="Company look-up (CVR Online)")
-    sp_agreement: str | None = Field(None, description="Service agreement uuid")
-    sp_user_system: str | None = Field(None, description="Uuid of the calling system")
-    sp_authority: str | None = Field(None, description="Uuid of the authority on whose behalf calls are made")
-    sp_certificate: Path | None = Field(None, description="Client certificate with key (PEM)")
-    sp_ca: Path | None = Field(None, description="Certificate authority to trust, where not the system's")
-    completion_authority: str | None = Field(None, description="Authority that may complete personal numbers")
-    completion_legal_basis: str | None = Field(None, description="Legal basis of the completion; unset: completion is off")
+    person_register_url: str | None = Field(default=None, description="Person look-up (PersonBaseDataExtended)")
+    person_search_url: str | None = Field(default=None, description="Address search (ADRSOG1)")
+    company_register_url: str | None = Field(default=None, description="Company look-up (CVR Online)")
+    sp_agreement: str | None = Field(default=None, description="Service agreement uuid")
+    sp_user_system: str | None = Field(default=None, description="Uuid of the calling system")
+    sp_authority: str | None = Field(default=None, description="Uuid of the authority on whose behalf calls are made")
+    sp_certificate: Path | None = Field(default=None, description="Client certificate with key (PEM)")
+    sp_ca: Path | None = Field(default=None, description="Certificate authority to trust, where not the system's")
+    completion_authority: str | None = Field(default=None, description="Authority that may complete personal numbers")
+    completion_legal_basis: str | None = Field(
+        default=None, description="Legal basis of the completion; unset: completion is off"
+    )
 
-    identity_key: SecretStr | None = Field(None, description="Secret behind all object ids; never change it")
-    cipher_key: SecretStr | None = Field(None, description="Secret that encrypts personal numbers at rest")
+    identity_key: SecretStr | None = Field(default=None, description="Secret behind all object ids; never change it")
+    cipher_key: SecretStr | None = Field(default=None, description="Secret that encrypts personal numbers at rest")
 
-    business_day: str | None = Field(None, description="ISO date that stands for today (played days); unset: the clock")
-    max_vanished_share: float = Field(0.2, description="Share of an area's rows that may vanish in one run")
-    max_rejected_share: float = Field(0.5, description="Share of an area's rows that may be rejected")
-    tolerated_rows: int = Field(20, description="So many vanished or rejected rows pass whatever their share")
-    retry_base_seconds: float = Field(30.0, description="First pause before a failed delivery is tried again")
-    http_attempts: int = Field(4, ge=1, description="Tries of one request before it counts as failed")
+    business_day: str | None = Field(
+        default=None, description="ISO date that stands for today (played days); unset: the clock"
+    )
+    max_vanished_share: float = Field(default=0.2, description="Share of an area's rows that may vanish in one run")
+    max_rejected_share: float = Field(default=0.5, description="Share of an area's rows that may be rejected")
+    tolerated_rows: int = Field(default=20, description="So many vanished or rejected rows pass whatever their share")
+    retry_base_seconds: float = Field(default=30.0, description="First pause before a failed delivery is tried again")
+    http_attempts: int = Field(default=4, ge=1, description="Tries of one request before it counts as failed")
 
     @classmethod
     def settings_customise_sources(
@@ -105,5 +119,7 @@ class Settings(BaseSettings):
         """The value of the setting as text, secrets opened. Raises MissingSetting where it has none."""
         value = getattr(self, name)
         if value is None:
-            raise MissingSetting(f"Setting {name} has no value. Give it as INTEGRATION_{name.upper()} in the environment.")
+            raise MissingSetting(
+                f"Setting {name} has no value. Give it as INTEGRATION_{name.upper()} in the environment."
+            )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -74,6 +74,9 @@ WHERE d.system = :system AND d.entity = :entity AND d.object_id = w.object_id
 """
 
 
+_ANSWERS = "CREATE TEMP TABLE answers (object_id text, payload bytea, shown bigint) ON COMMIT DROP"
+
+
 @dataclass(frozen=True)
 class DesireCounts:
     """Objects of one call of `Deliveries.desire`: first seen, with another payload, as before."""
@@ -175,24 +178,38 @@ class Deliveries:
             rows = connection.execute(sa.text(query), {"now": now}).all()
         return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
-    def unread(self, system: str, entity: str, areas: Sequence[str] | None) -> list[str]:
-        """Ids, sorted, of objects whose last delivery has not been read back yet."""
+    def unread(self, system: str, entity: str, areas: Sequence[str] | None) -> dict[str, int]:
+        """Objects whose last delivery has not been read back yet: its fingerprint by object id, ordered by id."""
         query = (
-            "SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND "
+            "SELECT object_id, delivered_fingerprint FROM delivery WHERE system = :system AND entity = :entity AND "
             f"delivered_fingerprint IS NOT NULL AND found_of IS DISTINCT FROM delivered_fingerprint AND {_IN_AREAS} "
             "ORDER BY object_id"
         )
         with self._engine.connect() as connection:
             parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
-            return list(connection.execute(sa.text(query), parameters).scalars())
+            return {object_id: fingerprint for object_id, fingerprint in connection.execute(sa.text(query), parameters)}
 
-    def record_found(self, system: str, entity: str, found: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep what the system answered, as flat rows by object id; marks their last delivery as read."""
+    def record_found(
+        self,
+        system: str,
+        entity: str,
+        found: Mapping[str, Mapping[str, Any]],
+        *,
+        of: Mapping[str, int] | None = None,
+    ) -> None:
+        """Keep what the system answered, as flat rows by object id, and mark the delivery they show as read.
+
+        `of` are the fingerprints that `unread` gave before the system was asked (default: those delivered now). A
+        delivery that fell between asking and recording leaves its object unread.
+        """
         if not found:
             return
         cipher = self._cipher if entity in self._sealed else None
         rows = {object_id: payloads.to_bytes(found[object_id], cipher) for object_id in sorted(found)}
-        frame = pl.DataFrame({"object_id": list(rows), "payload": list(rows.values())})
+        frame = pl.DataFrame(
+            {"object_id": list(rows), "payload": list(rows.values()), "shown": [(of or {}).get(key) for key in rows]},
+            schema={"object_id": pl.String, "payload": pl.Binary, "shown": pl.Int64},
+        )
         retrying(lambda: self._record_found(system, entity, frame))
 
     def found(self, system: str, entity: str, areas: Sequence[str] | None, schema: pl.Schema) -> pl.DataFrame:
@@ -279,12 +296,13 @@ class Deliveries:
 
     def _record_found(self, system: str, entity: str, frame: pl.DataFrame) -> None:
         with self._engine.begin() as connection:
-            connection.execute(sa.text("CREATE TEMP TABLE answers (object_id text, payload bytea) ON COMMIT DROP"))
+            connection.execute(sa.text(_ANSWERS))
             copy_in(connection, "answers", frame)
             connection.execute(
                 sa.text(
-                    "UPDATE delivery AS d SET found = a.payload, found_of = d.delivered_fingerprint, found_at = now() "
-                    "FROM (SELECT a.object_id, a.payload FROM answers AS a JOIN delivery AS d ON d.system = :system "
+                    "UPDATE delivery AS d SET found = a.payload, found_at = now(), "
+                    "found_of = coalesce(a.shown, d.delivered_fingerprint) "
+                    "FROM (SELECT a.object_id, a.payload, a.shown FROM answers AS a JOIN delivery AS d ON d.system = :system "
                     "AND d.entity = :entity AND d.object_id = a.object_id ORDER BY a.object_id FOR UPDATE OF d) AS a "
                     "WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id"
                 ),

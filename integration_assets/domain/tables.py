@@ -273,4 +273,7 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
         }
     ),
 }
-"""The flat rows of the registry's entities: what `lora/*` desires, delivers and reads back (dates half-open, null = open)."""
+"""The flat rows of the registry's entities: what `lora/*` desires, delivers and reads back.
+
+Dates are half-open; null is an open end.
+"""

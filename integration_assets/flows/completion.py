@@ -1,4 +1,4 @@
-"""Completes the numbers of one run: remembered outcomes first, then address searches, each hit verified by a look-up."""
+"""Completes the numbers of one run: remembered outcomes first, then address searches; every hit is verified."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,9 +52,7 @@ def complete_mains(questions: Sequence[Question], lookups: Lookups) -> dict[str,
     """The outcome for each main customer, by customer number."""
 
     def one(question: Question) -> Completed:
-        return complete_main(
-            question.name, question.birth6, question.consumption, question.billing, lookups.residents
-        )
+        return complete_main(question.name, question.birth6, question.consumption, question.billing, lookups.residents)
 
     return _complete(questions, lookups, "main", one, lambda _: "")
 
@@ -123,9 +121,7 @@ def _verified(completed: Completed, birth6: str, lookups: Lookups) -> Found:
         raise CallError("The confirming look-up of a completed number got no answer.")
     person = answered.known[outcome.number]
     confirmed = (
-        isinstance(person, Person)
-        and person.number[:6] == birth6
-        and (person.status.zfill(2) in ACTIVE_STATUSES)
+        isinstance(person, Person) and person.number[:6] == birth6 and (person.status.zfill(2) in ACTIVE_STATUSES)
     )
     if not confirmed:
         return Found(None, None, "completion_no_match")

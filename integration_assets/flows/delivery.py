@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
-from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.clients.http import CallError, PermanentError
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.objects import Tenant, lora_class, to_object
 
@@ -25,7 +25,7 @@ Send = Callable[[Sequence[Delivery]], list[Outcome]]
 
 @dataclass
 class DeliveryReport:
-    """What one delivery did: objects created, updated and ended (updates that close an open object), failed, by sentence."""
+    """What one delivery did: objects created, updated, ended (updates that close an open object) and failed."""
 
     created: int = 0
     updated: int = 0
@@ -94,7 +94,7 @@ def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: Threa
         try:
             body = to_object(entity, row.desired, tenant)
             client.put(lora_class(entity, row.desired), row.object_id, body)
-        except (PermanentError, TransientError) as error:
+        except CallError as error:
             return failure(row, error)
         except ValueError as error:
             return Outcome(row.object_id, ok=False, error_code="not_sendable", error_text=str(error), permanent=True)
@@ -106,7 +106,7 @@ def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: Threa
     return send
 
 
-def failure(row: Delivery, error: PermanentError | TransientError) -> Outcome:
+def failure(row: Delivery, error: CallError) -> Outcome:
     """The outcome of a request that failed; only transient failures are tried again soon."""
     return Outcome(
         row.object_id,

@@ -9,11 +9,14 @@ from integration_assets.domain.people.parties import Company, Person
 from integration_assets.domain.people.register_rows import from_answer, party_rows
 from integration_assets.flows.lookups import COMPANY, PERSON
 
+
 def named_parties(resolved: pl.DataFrame) -> pl.DataFrame:
-    """All parties that rows of resolved/customers name, main and co-customers: party_id, party_kind, number, each once."""
+    """All parties that rows of resolved/customers name, main and co: party_id, party_kind, number; each once."""
     main = resolved.select("party_id", "party_kind", "number")
     second = resolved.select(
-        pl.col("co_party_id").alias("party_id"), pl.lit("person").alias("party_kind"), pl.col("co_number").alias("number")
+        pl.col("co_party_id").alias("party_id"),
+        pl.lit("person").alias("party_kind"),
+        pl.col("co_number").alias("number"),
     )
     return pl.concat([main, second]).drop_nulls("party_id").unique("party_id", keep="first", maintain_order=True)
 

@@ -52,7 +52,7 @@ class CustomerSources:
 
 @dataclass(frozen=True)
 class ResolvedCustomers:
-    """Rows of resolved/customers, and the rejections of those that are not among them or lack their co-customer."""
+    """Rows of resolved/customers, and the rejections of those missing there or lacking their co-customer."""
 
     rows: pl.DataFrame
     rejections: pl.DataFrame
@@ -70,7 +70,8 @@ def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds
     slots = _confirmed(slots, lookups, due)
     ok = slots.filter(pl.col("reason").is_null())
     main, second = (
-        ok.filter(pl.col("slot") == slot).select("customer_number", "kind", "number", "origin") for slot in ("main", "co")
+        ok.filter(pl.col("slot") == slot).select("customer_number", "kind", "number", "origin")
+        for slot in ("main", "co")
     )
     main = main.with_columns(_party_ids(ids, main)).rename({"kind": "party_kind", "origin": "number_origin"})
     second = second.with_columns(_party_ids(ids, second)).select(
@@ -98,7 +99,11 @@ def _slots(sources: CustomerSources) -> pl.DataFrame:
         record_key=pl.col("customer_number") + CO_SUFFIX,
     ).filter(id_kind("number") != "none")
     kind = id_kind("number")
-    reasons = {"none": "no_id_number", "unreadable": "unreadable_id_number", "not_a_person_number": "not_a_person_number"}
+    reasons = {
+        "none": "no_id_number",
+        "unreadable": "unreadable_id_number",
+        "not_a_person_number": "not_a_person_number",
+    }
     return pl.concat([main, second]).with_columns(
         kind.alias("kind"),
         pl.when((pl.col("slot") == "co") & (kind == "company"))
@@ -109,9 +114,7 @@ def _slots(sources: CustomerSources) -> pl.DataFrame:
     )
 
 
-def _completed(
-    slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, due: frozenset[str]
-) -> pl.DataFrame:
+def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, due: frozenset[str]) -> pl.DataFrame:
     """The slots with their incomplete numbers completed or given a reason."""
     incomplete = slots.filter(pl.col("kind") == "incomplete_person")
     if incomplete.is_empty():
@@ -125,9 +128,7 @@ def _completed(
     places = _places(sources, wanted)
 
     def questions(slot: str) -> list[Question]:
-        rows = incomplete.filter(
-            (pl.col("slot") == slot) & ~pl.col("customer_number").is_in(list(remembered[slot]))
-        )
+        rows = incomplete.filter((pl.col("slot") == slot) & ~pl.col("customer_number").is_in(list(remembered[slot])))
         return [
             Question(
                 record_key=row["record_key"],
@@ -180,7 +181,13 @@ def _register_rows(resolved: pl.DataFrame, register: Register) -> pl.DataFrame:
     return found.join(register.addresses, on="address_id", how="inner")
 
 
-_OUTCOME = {"customer_number": pl.String, "slot": pl.String, "found": pl.String, "found_origin": pl.String, "why": pl.String}
+_OUTCOME = {
+    "customer_number": pl.String,
+    "slot": pl.String,
+    "found": pl.String,
+    "found_origin": pl.String,
+    "why": pl.String,
+}
 
 
 def _outcomes(slot: str, found: Mapping[str, Found], remembered: Mapping[str, str]) -> pl.DataFrame:

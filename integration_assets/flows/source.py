@@ -10,7 +10,7 @@ from integration_assets.cache.store import Cache
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain import gates
 from integration_assets.domain.source import clean_customers, clean_installations, explain_vanished, supply_area
-from integration_assets.domain.tables import KMD_CUSTOMERS
+from integration_assets.domain.tables import KMD_CUSTOMERS, REGISTRY_ROWS
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ class SourceRead:
     rejections: pl.DataFrame
 
 
-def read_customers(
-    kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: date, limits: SourceLimits
-) -> SourceRead:
+def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: date, limits: SourceLimits) -> SourceRead:
     """The customer rows of these areas: columns of `kmd_ee/customers`.
 
     A row known before that is no longer in the window is read again by its number without the date filter: a
@@ -57,9 +55,27 @@ def read_customers(
         tolerated=limits.tolerated_rows,
     )
     rejections = pl.concat([cleaned.rejections, explained.rejections])
+    ended = explained.left.filter(pl.col("why") == "ended").select("customer_number")
+    unfinished = _not_yet_ended(missing.join(ended, on="customer_number", how="semi"), cache, areas)
     return SourceRead(
-        pl.concat([cleaned.rows, explained.rows]), rejections.unique(["record_key", "reason"], maintain_order=True)
+        pl.concat([cleaned.rows, explained.rows, unfinished]),
+        rejections.unique(["record_key", "reason"], maintain_order=True),
     )
+
+
+def _not_yet_ended(rows: pl.DataFrame, cache: Cache, areas: Sequence[str]) -> pl.DataFrame:
+    """Those of the ended rows whose end the registry was never asked to hold, e.g. because a run died in between."""
+    if rows.is_empty():
+        return rows
+    running = pl.concat(
+        cache.deliveries.desired("lora", entity, areas, REGISTRY_ROWS[entity]).select("customer_number", "valid_to")
+        for entity in ("customer_relations", "customer_roles", "agreements")
+    )
+    known_end = rows.select("customer_number", "moved_out")
+    behind = running.join(known_end, on="customer_number", how="inner").filter(
+        pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("moved_out"))
+    )
+    return rows.join(behind, on="customer_number", how="semi")
 
 
 def read_installations(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, limits: SourceLimits) -> SourceRead:
@@ -70,9 +86,7 @@ def read_installations(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, limits:
     return SourceRead(cleaned.rows, cleaned.rejections)
 
 
-def _postcodes(
-    kmd_ee: KmdEe, areas: Sequence[str], as_of: date, window_start: date, digits: int
-) -> list[str | None]:
+def _postcodes(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, window_start: date, digits: int) -> list[str | None]:
     """The postal codes, as typed in the source, that make up these areas."""
     present = kmd_ee.area_fingerprints(as_of, window_start)
     return present.filter(supply_area("postcode", digits).is_in(list(areas))).get_column("postcode").unique().to_list()

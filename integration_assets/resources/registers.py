@@ -52,9 +52,7 @@ def open_registers(settings: Settings) -> Registers:
     persons = PersonRegister(
         settings.need("person_register_url"), settings.need("person_search_url"), context, tls=tls, policy=policy
     )
-    return Registers(
-        persons, CompanyRegister(settings.need("company_register_url"), context, tls=tls, policy=policy)
-    )
+    return Registers(persons, CompanyRegister(settings.need("company_register_url"), context, tls=tls, policy=policy))
 
 
 class RegistersResource(FromSettings):

@@ -37,7 +37,7 @@ def test_rejections_open_stay_and_close(cache: sa.Engine) -> None:
     assert counts == RejectionCounts(1, 1, 1, {"no_id_number": 1, "other": 1})
     opened = rejections.open()
     assert opened.select("record_key", "reason", "supply_area", "first_on", "next_attempt_on").rows() == [
-        ("2", "no_id_number", "5000", DAY, DAY + timedelta(days=1)),
+        ("2", "no_id_number", "5000", DAY, later + timedelta(days=2)),
         ("2", "other", "5000", later, later + timedelta(days=1)),
         ("2/co", "co_not_a_number", "5200", DAY, DAY + timedelta(days=1)),
     ]
@@ -62,16 +62,29 @@ def test_attempts_lie_further_and_further_apart(cache: sa.Engine) -> None:
     rejections = Rejections(cache)
     rows = found(("1", "no_id_number", "5000"), ("2", "no_id_number", "5000"))
     rejections.replace(ASSET, ["5000"], rows, DAY)
-    day, waits = DAY, []
+    day, waits = DAY, [1]
     for _ in range(7):
+        before_due = rejections.open()["next_attempt_on"][0] - timedelta(days=1)
+        rejections.replace(ASSET, ["5000"], rows, before_due)
         day = rejections.open()["next_attempt_on"][0]
-        rejections.replace(ASSET, ["5000"], rows, day, retried={"1"})
+        assert day == before_due + timedelta(days=1)
+        rejections.replace(ASSET, ["5000"], rows, day)
         waits.append((rejections.open()["next_attempt_on"][0] - day).days)
-    assert waits == [2, 4, 8, 16, 30, 30, 30]
-    assert rejections.open().select("attempts", "next_attempt_on").rows()[1] == (1, DAY + timedelta(days=1))
-    assert rejections.due(DAY).is_empty()
-    assert rejections.due(DAY + timedelta(days=1)).rows() == [(ASSET, "5000", 1)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert rejections.open()["attempts"].to_list() == [8, 8]
+    assert rejections.due(day + timedelta(days=29)).is_empty()
     assert rejections.due(day + timedelta(days=30)).rows() == [(ASSET, "5000", 2)]
+
+
+def test_some_reasons_are_tried_again_on_the_same_day(cache: sa.Engine) -> None:
+    rejections = Rejections(cache)
+    rows = found(("1", "no_id_number", "5000"), ("2", "register_is_down", "5000"))
+    for day in (DAY, DAY, DAY + timedelta(days=9)):
+        rejections.replace(ASSET, ["5000"], rows, day, at_once={"register_is_down"})
+        assert rejections.open().filter(record_key="2")["next_attempt_on"].to_list() == [day]
+        assert rejections.open().filter(record_key="1")["next_attempt_on"].item() > day
+    rejections.replace(ASSET, ["5000"], found(), DAY + timedelta(days=10))
+    assert rejections.open().is_empty()
 
 
 def test_rejections_outside_the_areas_are_refused(cache: sa.Engine) -> None:

@@ -246,7 +246,7 @@ def test_another_fingerprint_algorithm_sends_nothing_again(deliveries: Deliverie
     assert deliveries.difference("lora", "agreements", objects("a", "b")).is_empty()
     assert deliveries.desire("lora", "agreements", objects("a", "b", "c")) == DesireCounts(0, 0, 3)
     assert deliver(deliveries) == []
-    assert deliveries.unread("lora", "agreements", None) == ["id-b"]
+    assert list(deliveries.unread("lora", "agreements", None)) == ["id-b"]
     assert deliveries.counts("lora", "agreements") == {"delivered": 2, "failed": 1}
     assert deliveries.desire("lora", "agreements", objects("a", value=2)) == DesireCounts(0, 1, 0)
 
@@ -256,10 +256,10 @@ def test_reading_back(deliveries: Deliveries) -> None:
     assert deliveries.found("lora", "agreements", None, schema).schema["installations"] == PERIODS
     deliveries.desire("lora", "agreements", objects("a", "b", area="5200"))
     deliveries.desire("lora", "agreements", objects("b", area="2690"))
-    assert deliveries.unread("lora", "agreements", None) == []
+    assert list(deliveries.unread("lora", "agreements", None)) == []
     deliver(deliveries)
-    assert deliveries.unread("lora", "agreements", ["5200"]) == ["id-a", "id-b"]
-    assert deliveries.unread("lora", "agreements", ["2690"]) == ["id-b"]
+    assert list(deliveries.unread("lora", "agreements", ["5200"])) == ["id-a", "id-b"]
+    assert list(deliveries.unread("lora", "agreements", ["2690"])) == ["id-b"]
     period = {"installation_id": "i", "from": date(2024, 1, 1), "to": None}
     deliveries.record_found(
         "lora",
@@ -270,7 +270,7 @@ def test_reading_back(deliveries: Deliveries) -> None:
             "id-unknown": {"name": "x"},
         },
     )
-    assert deliveries.unread("lora", "agreements", None) == []
+    assert list(deliveries.unread("lora", "agreements", None)) == []
     found = deliveries.found("lora", "agreements", None, schema)
     assert found.schema == pl.Schema(
         {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, **schema}
@@ -283,9 +283,9 @@ def test_reading_back(deliveries: Deliveries) -> None:
     assert deliveries.found("lora", "agreements", ["5200"], schema)["supply_area"].to_list() == ["5200", "5200"]
     assert deliveries.found("lora", "agreements", ["2690"], schema)["object_id"].to_list() == ["id-b"]
     deliveries.desire("lora", "agreements", objects("a", value=2))
-    assert deliveries.unread("lora", "agreements", None) == []
+    assert list(deliveries.unread("lora", "agreements", None)) == []
     deliver(deliveries)
-    assert deliveries.unread("lora", "agreements", None) == ["id-a"]
+    assert list(deliveries.unread("lora", "agreements", None)) == ["id-a"]
 
 
 def test_payloads_of_sealed_entities_are_sealed_at_rest(deliveries: Deliveries, cache: sa.Engine) -> None:
@@ -317,3 +317,18 @@ def test_desiring_the_same_objects_at_the_same_time(deliveries: Deliveries) -> N
         assert len(claim.rows) == 300
     assert deliveries.counts("lora", "agreements", ["5007"]) == {"waiting": 300}
     assert deliveries.counts("lora", "agreements", ["5000"]) == {"waiting": 300}
+
+
+def test_a_delivery_between_asking_and_recording_leaves_the_object_unread(deliveries: Deliveries) -> None:
+    def deliver(name: str) -> None:
+        desired = pl.DataFrame({"object_id": ["id-a"], "business_key": ["1"], "supply_area": ["5000"], "name": [name]})
+        deliveries.desire("lora", "agreements", desired)
+        with deliveries.claim("lora", "agreements", 10, datetime.now(UTC)) as claim:
+            claim.record([Outcome("id-a", ok=True)])
+
+    deliver("old")
+    asked = deliveries.unread("lora", "agreements", None)
+    deliver("new")
+    deliveries.record_found("lora", "agreements", {"id-a": {"name": "old"}}, of=asked)
+
+    assert list(deliveries.unread("lora", "agreements", None)) == ["id-a"]
