@@ -2,7 +2,7 @@
 
 Every name is read from the environment with the prefix ``INTEGRATION_`` (``INTEGRATION_LORA_URL`` …). The JSON file
 named by ``INTEGRATION_SETTINGS_FILE`` supplies what the environment does not; the sandbox writes such a file. Reading
-settings never opens a connection, and code loads without any of them: what is missing is named when a resource needs it.
+settings never opens a connection, and code loads without any of them: what is missing is named by what needs it.
 """
 
 import json
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         default=35, description="Days a moved-out customer stays in the window that is read nightly"
     )
     supply_area_digits: int = Field(
-        4, ge=1, le=4, description="Leading digits of the postal code that name a supply area"
+        default=4, ge=1, le=4, description="Leading digits of the postal code that name a supply area"
     )
     utility: str = Field(default="Varme", description="Utility type (forsyningsart) of this billing system")
 

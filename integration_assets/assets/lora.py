@@ -95,9 +95,10 @@ def lora_customer_roles(
 ) -> None:
     """Delivers who is customer and co-customer; who left a row is ended on the business day."""
     store = cache.get()
+    rejections = store.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas_of(context))
     with journaled(context, store) as counts:
         rows = desired_roles(
-            resolved, store, object_ids(lora.settings), areas_of(context), business_day.of_run(context)
+            resolved, store, object_ids(lora.settings), business_day.of_run(context), rejections=rejections
         )
         _desire(store, "customer_roles", rows, counts)
         _deliver(context, store, lora, "customer_roles", counts)

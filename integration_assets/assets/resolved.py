@@ -6,7 +6,6 @@ import polars as pl
 from integration_assets.assets.context import areas_of, journaled, name_of, record_rejections
 from integration_assets.assets.declare import table_asset, upstream
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
-from integration_assets.domain import gates
 from integration_assets.domain.addresses import resolve
 from integration_assets.domain.tables import (
     ADDRESS_REGISTER,
@@ -19,8 +18,13 @@ from integration_assets.domain.tables import (
 )
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Lookups
-from integration_assets.flows.parties import registered_addresses
-from integration_assets.flows.resolution import PASSING_REASONS, CustomerSources, resolve_customers
+from integration_assets.flows.parties import billing_addresses
+from integration_assets.flows.resolution import (
+    PASSING_REASONS,
+    CustomerSources,
+    require_plausible_rejections,
+    resolve_customers,
+)
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.registers import RegistersResource
@@ -86,10 +90,9 @@ def resolved_customers(
             ids,
             as_of,
         )
-        gates.require_plausible_share(
-            customers.height - resolved.rows.height,
-            customers.height,
-            f"Rejected customer rows of supply area {', '.join(areas)}",
+        require_plausible_rejections(
+            resolved,
+            areas,
             largest_share=registers.settings.max_rejected_share,
             tolerated=registers.settings.tolerated_rows,
         )
@@ -119,11 +122,11 @@ def resolved_billing_addresses(
     business_day: BusinessDay,
 ) -> pl.DataFrame:
     """Resolves the billing line; where it names no address, the main customer's registered address stands in."""
-    store, prepared = cache.get(), resolve.Register(register)
+    store = cache.get()
     with journaled(context, store) as counts:
-        registered = registered_addresses(parties, store.answers, object_ids(registers.settings), prepared)
-        exported = customers.join(parties, on="customer_number", how="semi")
-        resolved = resolve.billing(exported, prepared, registered)
+        resolved = billing_addresses(
+            customers, parties, store.answers, object_ids(registers.settings), resolve.Register(register)
+        )
         record_rejections(
             context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )

@@ -1,22 +1,36 @@
-"""What starts runs by itself: changes in the source, a new address register, deliveries and rejections that are due again."""
+"""What starts runs by itself: changes in the source, a new address register, deliveries and rejections that are due again.
+
+Each sensor remembers what it asked for and how that ended (`cursors`); a request that failed is made again, with a
+growing pause. The day of a new run is the business day of the tick.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from hashlib import blake2b
 
 import dagster as dg
 import polars as pl
+import sqlalchemy as sa
 
-from integration_assets.automation.cursors import SourceCursor
+from integration_assets.automation.cursors import Cursor
 from integration_assets.automation.jobs import address_register, main_flow
+from integration_assets.automation.runs import REQUEST_TAG, areas_under_way, outcomes
+from integration_assets.cache.tables import entity_tables
 from integration_assets.domain.source import supply_area
-from integration_assets.partitions import SUPPLY_AREAS, contiguous_ranges, range_tags
+from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets.partitions import (
+    RANGE_END,
+    RANGE_START,
+    SUPPLY_AREAS,
+    contiguous_ranges,
+    keys_between,
+    range_tags,
+)
 from integration_assets.resources.address_register import AddressRegisterResource
 from integration_assets.resources.business_day import AS_OF_TAG, BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 
-UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+DUE = "due"
 
 
 def area_fingerprints(kmd_ee: KmdEeResource, as_of: date) -> dict[str, str]:
@@ -33,40 +47,52 @@ def area_fingerprints(kmd_ee: KmdEeResource, as_of: date) -> dict[str, str]:
     return dict(areas.iter_rows())
 
 
+def register_is_loaded(cache: CacheResource) -> bool:
+    """Whether the cache holds any address."""
+    table = entity_tables[ADDRESS_REGISTER.name]
+    with cache.get().engine.connect() as connection:
+        return bool(connection.scalar(sa.select(sa.exists().where(table.c.vanished_at.is_(None)))))
+
+
+def known_areas(instance: dg.DagsterInstance) -> list[str]:
+    """The registered supply areas, in their order."""
+    return list(instance.get_dynamic_partitions(str(SUPPLY_AREAS.name)))
+
+
 def range_requests(wanted: Sequence[str], known: Sequence[str], as_of: date, run_key: str) -> list[dg.RunRequest]:
     """Run requests of the main flow that cover the wanted areas: one per contiguous range of the known areas."""
     return [
         dg.RunRequest(
             job_name=main_flow.name,
             run_key=f"{run_key}:{first}:{last}",
-            tags={**range_tags(first, last), AS_OF_TAG: as_of.isoformat()},
+            tags={
+                **range_tags(first, last),
+                AS_OF_TAG: as_of.isoformat(),
+                REQUEST_TAG: f"{run_key}:{first}:{last}",
+            },
         )
         for first, last in contiguous_ranges(wanted, known)
     ]
 
 
-def _with_new(known: Sequence[str], current: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    new = sorted(current.keys() - set(known))
-    return new, [*known, *new]
-
-
 @dg.sensor(job=main_flow, minimum_interval_seconds=60)
 def source_changes(
-    context: dg.SensorEvaluationContext, kmd_ee: KmdEeResource, business_day: BusinessDay
+    context: dg.SensorEvaluationContext, kmd_ee: KmdEeResource, cache: CacheResource, business_day: BusinessDay
 ) -> dg.SensorResult | dg.SkipReason:
     """Asks for runs of the supply areas whose rows in KMD EE changed; registers areas that are new."""
-    as_of = business_day.today()
+    if not register_is_loaded(cache):
+        return dg.SkipReason("The address register is not loaded yet: every address would be rejected.")
+    as_of, known = business_day.today(), known_areas(context.instance)
     current = area_fingerprints(kmd_ee, as_of)
-    cursor = SourceCursor.parse(context.cursor)
-    changed = cursor.changed(current)
-    if not changed:
-        return dg.SkipReason(f"No supply area of {len(current)} changed.")
-    new, known = _with_new(context.instance.get_dynamic_partitions(str(SUPPLY_AREAS.name)), current)
-    advanced = SourceCursor(current)
-    return dg.SensorResult(
-        run_requests=range_requests(changed, known, as_of, run_key=f"source:{as_of}:{hash_of(advanced.text())}"),
-        dynamic_partitions_requests=[SUPPLY_AREAS.build_add_request(new)] if new else [],
-        cursor=advanced.text(),
+    new = sorted(current.keys() - set(known))
+    return _asking(
+        context,
+        current,
+        [*known, *new],
+        as_of,
+        run_key="source",
+        nothing=f"No supply area of {len(current)} changed, or a run is under way or has just failed.",
+        new=new,
     )
 
 
@@ -75,39 +101,71 @@ def due_again(
     context: dg.SensorEvaluationContext, cache: CacheResource, business_day: BusinessDay
 ) -> dg.SensorResult | dg.SkipReason:
     """Asks for runs of the supply areas where a delivery or a rejection is due to be tried again."""
-    as_of, now = business_day.today(), datetime.now(UTC)
-    busy = context.instance.get_runs_count(dg.RunsFilter(job_name=main_flow.name, statuses=UNFINISHED))
-    if busy:
-        return dg.SkipReason("A run of the main flow is under way; what is due is looked at after it.")
-    store = cache.get()
-    due = {*store.deliveries.due(now).get_column("supply_area"), *store.rejections.due(as_of).get_column("supply_area")}
-    known = context.instance.get_dynamic_partitions(str(SUPPLY_AREAS.name))
-    wanted = sorted(due & set(known))
-    if not wanted:
-        return dg.SkipReason("Nothing is due.")
-    return dg.SensorResult(run_requests=range_requests(wanted, known, as_of, run_key=f"due:{now.isoformat()}"))
+    as_of, store, known = business_day.today(), cache.get(), known_areas(context.instance)
+    deliveries = store.deliveries.due(datetime.now(UTC)).get_column("supply_area")
+    rejections = store.rejections.due(as_of).get_column("supply_area")
+    current = {area: DUE for area in {*deliveries, *rejections} & set(known)}
+    nothing = "Nothing is due, or a run is under way or has just failed."
+    return _asking(context, current, known, as_of, run_key=DUE, nothing=nothing)
+
+
+def _asking(
+    context: dg.SensorEvaluationContext,
+    current: Mapping[str, str],
+    known: Sequence[str],
+    as_of: date,
+    *,
+    run_key: str,
+    nothing: str,
+    new: Sequence[str] = (),
+) -> dg.SensorResult:
+    """The requests that bring the areas from the state last dealt with to `current`, and the cursor that remembers them."""
+    now = datetime.now(UTC)
+    before = Cursor.parse(context.cursor)
+    ended = outcomes(context.instance, before.requests())
+    cursor = before.settled(ended)
+    if run_key == DUE:
+        # What is due now is due whatever was done before: only failed requests are worth remembering.
+        cursor = Cursor(asked=cursor.only(current.keys()).asked)
+    requests: list[dg.RunRequest] = []
+    for number, group in enumerate(cursor.to_ask(current, ended, areas_under_way(context.instance, known), now)):
+        for request in range_requests(group, known, as_of, run_key=f"{run_key}:{now.isoformat()}:{number}"):
+            first, last = request.tags[RANGE_START], request.tags[RANGE_END]
+            cursor = cursor.with_request(str(request.run_key), keys_between(first, last, known), current, now)
+            requests.append(request)
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else nothing,
+        dynamic_partitions_requests=[SUPPLY_AREAS.build_add_request(list(new))] if new else [],
+        cursor=cursor.text(),
+    )
 
 
 @dg.sensor(job=address_register, minimum_interval_seconds=3600)
 def new_address_register(
-    context: dg.SensorEvaluationContext, address_files: AddressRegisterResource, business_day: BusinessDay
+    context: dg.SensorEvaluationContext,
+    address_files: AddressRegisterResource,
+    cache: CacheResource,
+    business_day: BusinessDay,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Asks for a load of the address register when a new generation is published."""
-    generation = address_files.get().generation()
-    if context.cursor == str(generation):
-        return dg.SkipReason(f"Generation {generation} is loaded or asked for.")
+    """Asks for a load of the address register when a new generation is published, or when the cache has no register.
+
+    A load that failed is asked for again at the next tick.
+    """
+    generation = str(address_files.get().generation())
+    loaded = register_is_loaded(cache)
+    request = f"address_register:{generation}"
+    outcome = outcomes(context.instance, [request]).get(request)
+    if outcome is not None and outcome.ended_at is None:
+        return dg.SkipReason(f"Generation {generation} is being loaded.")
+    if loaded and (context.cursor == generation or (outcome is not None and outcome.succeeded)):
+        return dg.SensorResult(skip_reason=f"Generation {generation} is loaded.", cursor=generation)
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 job_name=address_register.name,
-                run_key=f"address_register:{generation}",
-                tags={AS_OF_TAG: business_day.today().isoformat()},
+                run_key=f"{request}:{datetime.now(UTC).isoformat()}",
+                tags={AS_OF_TAG: business_day.today().isoformat(), REQUEST_TAG: request},
             )
         ],
-        cursor=str(generation),
     )
-
-
-def hash_of(text: str) -> str:
-    """A short stable digest for run keys."""
-    return blake2b(text.encode(), digest_size=8).hexdigest()

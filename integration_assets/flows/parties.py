@@ -47,3 +47,16 @@ def registered_addresses(
     main = resolved.select("party_id", "party_kind", "number").unique("party_id")
     addresses = party_frame(main, answers, ids, register).select("party_id", "address_id")
     return resolved.select("customer_number", "party_id").join(addresses, on="party_id", how="left").drop("party_id")
+
+
+def billing_addresses(
+    customers: pl.DataFrame,
+    resolved: pl.DataFrame,
+    answers: RegisterAnswers,
+    ids: ObjectIds,
+    register: resolve.Register,
+) -> resolve.Resolved:
+    """The billing addresses of the customer rows that are exported: those of `customers` with a row in `resolved`."""
+    registered = registered_addresses(resolved, answers, ids, register)
+    exported = customers.join(resolved, on="customer_number", how="semi")
+    return resolve.billing(exported, register, registered)

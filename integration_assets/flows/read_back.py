@@ -1,16 +1,34 @@
-"""Reads back from the registry what was delivered, so that the CRM is fed by what the registry really holds."""
+"""Reads back from the registry what was delivered, so that the CRM is fed by what the registry really holds.
 
-from collections import defaultdict
-from collections.abc import Sequence
+What it holds is mapped to CRM rows here too, entity by entity: a run maps what was read back, a plan what would stand
+there after a run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.clients.lora import LoraClient
+from integration_assets.domain.addresses.coordinates import latitude, longitude
+from integration_assets.domain.crm import mapping
 from integration_assets.domain.registry.objects import LORA_CLASSES
 from integration_assets.domain.registry.reading import from_object
 from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.flows.registry import SYSTEM
+
+RegistryRows = Callable[[str], pl.DataFrame]
+"""Gives the registry rows of an entity: object_id, business_key, supply_area, REGISTRY_ROWS."""
+
+REGISTRY_ENTITY = {
+    "contacts": "customers",
+    "accounts": "customer_relations",
+    "customer_roles": "customer_roles",
+    "agreements": "agreements",
+    "installations": "installations",
+}
+"""The entity of the registry that each entity of the CRM is made of; the CRM's addresses come with them."""
 
 
 def read_changed(deliveries: Deliveries, client: LoraClient, entity: str, areas: Sequence[str]) -> int:
@@ -24,7 +42,7 @@ def read_changed(deliveries: Deliveries, client: LoraClient, entity: str, areas:
         missing = [object_id for object_id in wanted if object_id not in found]
         for object_id, read in client.read_many(lora_class, missing).items():
             found[object_id] = from_object(entity, read)
-    deliveries.record_found(SYSTEM, entity, found, of=wanted)
+    deliveries.record_found(SYSTEM, entity, found)
     return len(found)
 
 
@@ -36,17 +54,33 @@ def registry_rows(deliveries: Deliveries, entity: str, areas: Sequence[str]) -> 
     return deliveries.found(SYSTEM, entity, areas, REGISTRY_ROWS[entity])
 
 
-def referenced_addresses(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Which addresses the rows of all entities point at: address_id, supply_area, each pair once."""
-    columns: dict[str, list[str]] = defaultdict(list)
-    for entity, frame in rows.items():
-        columns[entity] = [name for name in ("address_id", "billing_address_id") if name in frame.columns]
-    return (
-        pl.concat(
-            frame.select(pl.col(name).alias("address_id"), "supply_area")
-            for entity, frame in rows.items()
-            for name in columns[entity]
-        )
-        .drop_nulls("address_id")
-        .unique()
+def crm_rows(entity: str, registry: RegistryRows, known_addresses: pl.Series, as_of: date) -> pl.DataFrame:
+    """The rows of `CRM_TABLES` for an entity of REGISTRY_ENTITY, from the registry's rows of the same areas.
+
+    References to addresses that are not among `known_addresses` (ids of the address register) are left out.
+    """
+    made_of = registry(REGISTRY_ENTITY[entity])
+    match entity:
+        case "contacts":
+            rows = mapping.contacts(made_of)
+        case "accounts":
+            rows = mapping.accounts(made_of, as_of)
+        case "customer_roles":
+            rows = mapping.customer_roles(made_of, as_of)
+        case "agreements":
+            rows = mapping.agreements(made_of, as_of)
+        case _:
+            rows = mapping.installations(made_of, registry("agreements"), registry("customer_relations"), as_of)
+    return mapping.without_unknown_addresses(entity, rows, known_addresses)
+
+
+def crm_addresses(rows: Mapping[str, pl.DataFrame], register: pl.DataFrame) -> pl.DataFrame:
+    """The CRM's addresses: those that CRM rows (by entity) point at, placed by latitude and longitude.
+
+    `register` are the rows of addresses/register.
+    """
+    references = mapping.address_references(rows)
+    placed = register.join(references, on="address_id", how="semi").with_columns(
+        latitude("easting", "northing").alias("latitude"), longitude("easting", "northing").alias("longitude")
     )
+    return mapping.addresses(references, placed)

@@ -46,13 +46,20 @@ def _newest(cached: pl.DataFrame, resolved: pl.DataFrame, areas: Sequence[str]) 
     return pl.concat([resolved, elsewhere, ended_here]).unique("customer_number", keep="first", maintain_order=True)
 
 
+def unresolved_co_customers(rejections: pl.DataFrame) -> list[str]:
+    """Customer numbers whose co-customer could not be identified, from rejections of resolved/customers."""
+    return (
+        rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX)).get_column("customer_number").unique().to_list()
+    )
+
+
 def desired_roles(
-    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, areas: Sequence[str], as_of: date
+    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, as_of: date, *, rejections: pl.DataFrame
 ) -> pl.DataFrame:
     """Registry rows of the customer roles; a party who left a row is ended on the business day.
 
     What was desired before is looked up by customer number in all areas: a place whose postal code was corrected takes
-    its roles along.
+    its roles along. `rejections` are those of resolved/customers for the same areas: a co-customer among them goes on.
     """
     schema = REGISTRY_ROWS["customer_roles"]
     here = resolved.select("customer_number", area="supply_area")
@@ -63,10 +70,11 @@ def desired_roles(
         .with_columns(pl.col("area").alias("supply_area"))
         .drop("area")
     )
-    open_rejections = cache.rejections.open("resolved/customers", areas)
-    unresolved = open_rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX)).get_column("customer_number")
     roles = continue_roles(
-        desired.customer_roles(resolved, ids), previous, as_of, unresolved_co_customers=unresolved.to_list()
+        desired.customer_roles(resolved, ids),
+        previous,
+        as_of,
+        unresolved_co_customers=unresolved_co_customers(rejections),
     )
     gates.require_unique(roles, ["object_id"], "Customer roles")
     return roles

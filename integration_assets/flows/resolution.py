@@ -1,11 +1,12 @@
 """Identifies the parties of customer rows: numbers completed, people and companies known to their registers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
+from integration_assets.domain import gates
 from integration_assets.domain.addresses.resolve import Register, billing_line_addresses
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.completion import KNOWN, address_keys, known_numbers
@@ -84,6 +85,31 @@ def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds
         second, on="customer_number", how="left"
     )
     return ResolvedCustomers(rows.select(list(RESOLVED_CUSTOMERS.schema)), _rejections(slots))
+
+
+def require_plausible_rejections(
+    resolved: ResolvedCustomers, areas: Sequence[str], *, largest_share: float, tolerated: int
+) -> None:
+    """Raises GateClosed when an implausible share of the areas' customer rows is withheld.
+
+    Rows that only wait for a question (in a plan, which asks nobody) do not count.
+    """
+    withheld = resolved.rejections.filter(
+        (pl.col("record_key") == pl.col("customer_number")) & (pl.col("reason") != NOT_ASKED)
+    ).height
+    gates.require_plausible_share(
+        withheld,
+        withheld + resolved.rows.height,
+        f"Rejected customer rows of supply area {', '.join(areas)}",
+        largest_share=largest_share,
+        tolerated=tolerated,
+    )
+
+
+def waiting_customers(rejections: pl.DataFrame) -> int:
+    """How many customer numbers a register must be asked for first, main or co-customer."""
+    waiting = rejections.filter(pl.col("reason").is_in([NOT_ASKED, "co_" + NOT_ASKED]))
+    return waiting.get_column("customer_number").n_unique()
 
 
 def _slots(sources: CustomerSources) -> pl.DataFrame:
