@@ -60,12 +60,16 @@ def ui(
 @app.command()
 def plan(
     areas: Annotated[list[str] | None, typer.Argument(help="Supply areas; all when none is named.")] = None,
-    samples: Annotated[int, typer.Option(min=0, help="Changed objects to show per entity.")] = 3,
+    samples: Annotated[int, typer.Option(min=0, help="New and changed objects to show per entity.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of tables.")] = False,
 ) -> None:
-    """Shows what a run would create, update and end, field by field, without touching anything outside."""
+    """Shows what a run would create, update and end, field by field, without touching anything outside.
+
+    Exits with 3 when settings are missing, 2 when there is no such supply area, 1 when a run would refuse to go on.
+    """
     from integration_assets.cli.plan import show_plan
 
-    raise typer.Exit(show_plan(areas or [], samples))
+    raise typer.Exit(show_plan(areas or [], samples, as_json=as_json))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ COUNTS = ("desired", "created", "updated", "unchanged", "ended", "failed")
 
 @dataclass
 class DaySummary:
-    """What one day did. `steps`: counts by asset; `rejected`: open rejections by asset and reason; `requests`: by system."""
+    """What one day did: `steps` counts by asset, `rejected` by asset and reason (open ones), `requests` by system."""
 
     label: str
     as_of: date

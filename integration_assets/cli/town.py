@@ -3,11 +3,13 @@
 import json
 import os
 import signal
-import urllib.error
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from integration_assets.sandbox.background import RunningSandbox, start_in_background
 from integration_assets.sandbox.server import read_state
@@ -15,6 +17,8 @@ from integration_assets.sandbox.systems import SandboxOptions
 
 BACKGROUND_PID = "sandbox.background"
 """File with the process id of a sandbox that a command started for itself."""
+
+STOP_SECONDS = 15
 
 
 @dataclass
@@ -46,6 +50,16 @@ class SandboxHandle:
             self.process.stop()
         elif self.ours:
             os.kill(self.pid, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            while _lives(self.pid) and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether this very process answers, and not another one that has got its port."""
+        try:
+            return self.get("/health")["pid"] == self.pid
+        except (OSError, ValueError):
+            return False
 
 
 def sandbox_of(data_dir: Path, customers: int, seed: int) -> SandboxHandle:
@@ -56,16 +70,18 @@ def sandbox_of(data_dir: Path, customers: int, seed: int) -> SandboxHandle:
         pid = int(state.get("pids", {}).get("sandbox", 0))
         ours = mark.exists() and mark.read_text() == str(pid)
         found = SandboxHandle(state["control_url"], state["settings"], state["systems"], pid, ours)
-        try:
-            if found.get("/health")["pid"] == pid:
-                return found
-        except (urllib.error.URLError, OSError, ValueError):
-            pass  # nobody answers there: a new one is started
+        if found.answers():
+            return found
     started = start_in_background(SandboxOptions(data_dir=data_dir, customers=customers, seed=seed))
     mark.write_text(str(started.process.pid))
-    return SandboxHandle(
-        started.control_url, started.settings, started.systems, started.process.pid, True, started
-    )
+    return SandboxHandle(started.control_url, started.settings, started.systems, started.process.pid, True, started)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def point_settings_at(data_dir: Path) -> None:

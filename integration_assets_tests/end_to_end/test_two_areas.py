@@ -1,0 +1,50 @@
+"""Two supply areas that share a person or company, run at the same moment in two processes: one contact, one bruger."""
+
+from itertools import combinations
+
+import pytest
+
+from integration_assets_tests.end_to_end.conftest import NewWorld
+from integration_assets_tests.end_to_end.processes import FORKS, start_area
+from integration_assets_tests.end_to_end.world import AREAS, Json, World, shown
+
+CUSTOMERS = 110
+SEEDS = (3, 6, 7)
+"""Towns in which parties live in two areas."""
+RUN_SECONDS = 300
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_areas_that_share_a_party_may_run_at_the_same_time(new_world: NewWorld, seed: int) -> None:
+    world = new_world()
+    world.build(CUSTOMERS, seed)
+    pair = _sharing(world.truth())
+    world.load_addresses()
+    for area in set(AREAS) - set(pair):
+        world.run_area(0, area)
+    (first_begin, first_end), (second_begin, second_end) = _run_together(world, pair)
+    assert max(first_begin, second_begin) < min(first_end, second_end)  # they really overlapped
+    differences = world.differences()
+    assert not differences, shown(differences)
+
+
+def _sharing(truth: Json) -> tuple[str, str]:
+    """The two supply areas with most parties that have customer relations in both."""
+    area_of = {number: account["name"].rpartition(", ")[2][0] for number, account in truth["accounts"].items()}
+    areas_of: dict[str, set[str]] = {}
+    for role in truth["roles"]:
+        areas_of.setdefault(role["party"], set()).add(area_of[role["customer_number"]])
+    shared = {pair: sum(set(pair) <= areas for areas in areas_of.values()) for pair in combinations(AREAS, 2)}
+    pair = max(shared, key=lambda each: shared[each])
+    assert shared[pair], "the town has no party in two areas"
+    return pair
+
+
+def _run_together(world: World, areas: tuple[str, str]) -> list[tuple[float, float]]:
+    """Runs both areas at once; when each began and ended."""
+    together, times = FORKS.Barrier(len(areas)), FORKS.SimpleQueue()
+    running = [start_area(world, 0, area, together, times) for area in areas]
+    for process in running:
+        process.join(RUN_SECONDS)
+    assert [process.exitcode for process in running] == [0, 0]
+    return [(begin, end) for _area, begin, end in (times.get() for _ in areas)]
