@@ -1,4 +1,4 @@
-"""The partitions that analysts see: supply areas (forsyningsområder), registered by the source sensor as they appear."""
+"""The partitions that analysts see: supply areas (forsyningsområder), registered by the source sensor as they come."""
 
 from collections.abc import Sequence
 from itertools import groupby

@@ -32,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for one area: the request's name, the state that made it necessary, when, and the how manieth try."""
+    """What was asked for one area: the request's name, the state that made it necessary, when, and which try it was."""
 
     request: str
     state: str
@@ -62,7 +62,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str | None) -> "Cursor":
-        """Reads a cursor. One that cannot be read, or of another version, counts as empty: every area is looked at again."""
+        """Reads a cursor. One that cannot be read, or of another version, counts as empty: all areas are run again."""
         try:
             content = json.loads(text or "")
             if content["version"] != VERSION:

@@ -1,4 +1,4 @@
-"""What starts runs by itself: changes in the source, a new address register, deliveries and rejections that are due again.
+"""What starts runs by itself: changes in the source, a new address register, deliveries and rejections due again.
 
 Each sensor remembers what it asked for and how that ended (`cursors`); a request that failed is made again, with a
 growing pause. The day of a new run is the business day of the tick.
@@ -104,9 +104,9 @@ def due_again(
     as_of, store, known = business_day.today(), cache.get(), known_areas(context.instance)
     deliveries = store.deliveries.due(datetime.now(UTC)).get_column("supply_area")
     rejections = store.rejections.due(as_of).get_column("supply_area")
-    current = {area: DUE for area in {*deliveries, *rejections} & set(known)}
+    current = dict.fromkeys({*deliveries, *rejections} & set(known), DUE)
     nothing = "Nothing is due, or a run is under way or has just failed."
-    return _asking(context, current, known, as_of, run_key=DUE, nothing=nothing)
+    return _asking(context, current, known, as_of, run_key=DUE, nothing=nothing, remember_done=False)
 
 
 def _asking(
@@ -118,14 +118,17 @@ def _asking(
     run_key: str,
     nothing: str,
     new: Sequence[str] = (),
+    remember_done: bool = True,
 ) -> dg.SensorResult:
-    """The requests that bring the areas from the state last dealt with to `current`, and the cursor that remembers them."""
+    """The requests that bring the areas from the state last dealt with to `current`, and a cursor that remembers them.
+
+    Without `remember_done` an area in `current` is asked for whatever was done before, and only failures stay.
+    """
     now = datetime.now(UTC)
     before = Cursor.parse(context.cursor)
     ended = outcomes(context.instance, before.requests())
     cursor = before.settled(ended)
-    if run_key == DUE:
-        # What is due now is due whatever was done before: only failed requests are worth remembering.
+    if not remember_done:
         cursor = Cursor(asked=cursor.only(current.keys()).asked)
     requests: list[dg.RunRequest] = []
     for number, group in enumerate(cursor.to_ask(current, ended, areas_under_way(context.instance, known), now)):

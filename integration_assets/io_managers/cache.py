@@ -1,6 +1,7 @@
 """Keeps the frames of entity assets in the cache: merges what changed, reads what downstream needs."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -8,9 +9,15 @@ import polars as pl
 from integration_assets.cache.merge import merge_partition, read_partition
 from integration_assets.domain.schema import EntityTable
 from integration_assets.domain.tables import ENTITY_TABLES
+from integration_assets.io_managers.preview import preview
 from integration_assets.resources.cache import CacheResource
 
-UNKNOWN_PARTITION = "unknown"
+LINEAGE = "dagster/column_lineage"
+
+COLUMNS = "columns"
+
+PREVIEWED_PARTITIONS = 10
+"""A run of more partitions leaves previews out: its events, one per asset and partition, stay for ever."""
 
 
 def table_of(key: dg.AssetKey) -> EntityTable:
@@ -18,7 +25,9 @@ def table_of(key: dg.AssetKey) -> EntityTable:
     try:
         return ENTITY_TABLES[(key.path[0], key.path[-1])]
     except KeyError:
-        raise KeyError(f"Asset {key.to_user_string()} has no table in the registry of frames (domain.tables).") from None
+        raise KeyError(
+            f"Asset {key.to_user_string()} has no table in the registry of frames (domain.tables)."
+        ) from None
 
 
 class CacheIOManager(dg.ConfigurableIOManager):
@@ -50,10 +59,33 @@ class CacheIOManager(dg.ConfigurableIOManager):
                 "vanished": counts.vanished,
             }
         )
+        if LINEAGE in context.definition_metadata:
+            # Dagster reads the lineage of columns from materializations only.
+            context.add_output_metadata({LINEAGE: context.definition_metadata[LINEAGE]})
+        if context.has_asset_partitions:
+            _describe_partitions(context, table, areas, obj)
+        else:
+            context.add_output_metadata({"preview": preview(table, obj)})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """The rows of the partitions that the run needs, of all where the upstream asset has none."""
+        """The rows of the partitions that the run needs, of all where the upstream asset has none.
+
+        The metadata `COLUMNS` of a partitioned input names the columns that it wants.
+        """
         table = table_of(context.asset_key)
-        areas = sorted(context.asset_partition_keys) if context.has_asset_partitions else None
         cache = self.cache.get()
-        return read_partition(cache.engine, table, areas, cipher=cache.cipher)
+        if not context.has_asset_partitions:
+            return cache.read_whole(table)
+        columns = context.definition_metadata.get(COLUMNS)
+        return cache.read(table, sorted(context.asset_partition_keys), columns=columns)
+
+
+def _describe_partitions(context: dg.OutputContext, table: EntityTable, areas: list[str], frame: pl.DataFrame) -> None:
+    """Tells each partition's own number of rows, beside the figures of the run, and shows its first rows."""
+    parts = frame.partition_by(table.partition, as_dict=True)
+    for area in areas:
+        part = parts.get((area,), frame.clear())
+        told: dict[str, Any] = {"dagster/partition_row_count": part.height}
+        if len(areas) <= PREVIEWED_PARTITIONS:
+            told["preview"] = preview(table, part)
+        context.step_context.add_asset_metadata(told, asset_key=context.asset_key, partition_key=area)

@@ -1,0 +1,159 @@
+"""The code location as a whole: it loads without any setting, and every asset says what it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from integration_assets.automation.jobs import MAIN_GROUPS
+from integration_assets.definitions import build_definitions
+from integration_assets.domain.tables import ENTITY_TABLES
+from integration_assets.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
+DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
+SOURCES = [
+    dg.AssetKey(["outside", name]) for name in ("kmd_ee", "address_register", "person_register", "company_register")
+]
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    """The definitions without any setting."""
+    return build_definitions(Settings())
+
+
+def _specs(definitions: dg.Definitions, *, materializable: bool | None = None) -> dict[dg.AssetKey, dg.AssetSpec]:
+    made = definitions.resolve_asset_graph().materializable_asset_keys
+    return {
+        spec.key: spec
+        for spec in definitions.resolve_all_asset_specs()
+        if materializable is None or (spec.key in made) == materializable
+    }
+
+
+def test_the_definitions_resolve(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+    assert len(_specs(definitions, materializable=True)) >= 24
+
+
+def test_every_asset_says_whose_it_is_and_what_it_holds(definitions: dg.Definitions) -> None:
+    for key, spec in _specs(definitions).items():
+        lacking = [name for name in ("owners", "group_name", "kinds", "description") if not getattr(spec, name)]
+        assert not lacking, f"{key.to_user_string()} lacks {lacking}"
+        assert spec.group_name != "default"
+        assert len(str(spec.description)) > 20
+
+
+def test_every_asset_of_ours_leads_to_its_code(definitions: dg.Definitions) -> None:
+    for key, spec in _specs(definitions, materializable=True).items():
+        references = spec.metadata["dagster/code_references"].code_references
+        assert [Path(reference.file_path).is_relative_to(ROOT) for reference in references] == [True], key
+
+
+def test_every_asset_of_ours_describes_its_columns(definitions: dg.Definitions) -> None:
+    for key, spec in _specs(definitions, materializable=True).items():
+        assert spec.metadata["dagster/column_schema"].columns, key
+
+
+def test_every_table_has_its_asset_with_the_columns_described_and_their_origin(definitions: dg.Definitions) -> None:
+    specs = _specs(definitions, materializable=True)
+    for name, table in ENTITY_TABLES.items():
+        metadata = specs[dg.AssetKey(list(name))].metadata
+        columns = metadata["dagster/column_schema"].columns
+        assert [column.name for column in columns] == table.schema.names()
+        assert all(column.description for column in columns), name
+        lineage = metadata["dagster/column_lineage"].deps_by_column
+        assert set(lineage) == {column.name for column in table.columns if column.sources}
+        known = {dependency.asset_key for dependencies in lineage.values() for dependency in dependencies}
+        assert known <= set(_specs(definitions)), f"{name} comes from assets that do not exist"
+
+
+def test_lineage_leads_from_the_billing_system_to_the_crm(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    after = {KMD_EE} | graph.get_ancestor_asset_keys(KMD_EE)
+    assert after == {KMD_EE}, "nothing stands before the source"
+    before = graph.get_ancestor_asset_keys(DYNAMICS)
+    assert set(SOURCES) <= before
+    assert {key for key, spec in _specs(definitions).items() if spec.group_name in MAIN_GROUPS} <= before
+    for key in _specs(definitions, materializable=True):
+        assert set(SOURCES) & graph.get_ancestor_asset_keys(key), f"{key.to_user_string()} comes from nowhere"
+
+
+def test_groups_run_in_one_direction(definitions: dg.Definitions) -> None:
+    """A circle of groups would make the collapsed graph unreadable."""
+    group = {key: spec.group_name for key, spec in _specs(definitions).items()}
+    graph = definitions.resolve_asset_graph()
+    edges = {
+        (group[parent], group[key])
+        for key in group
+        for parent in graph.get(key).parent_keys
+        if group[parent] != group[key]
+    }
+    left = {name for edge in edges for name in edge}
+    while starts := left - {target for source, target in edges if source in left}:
+        left -= starts
+    assert not left, f"a circle among {sorted(map(str, left))}"
+
+
+def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key, spec in _specs(definitions, materializable=True).items():
+        node = graph.get(key)
+        assert node.is_partitioned == (spec.group_name in MAIN_GROUPS), key
+        if node.is_partitioned:
+            assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
+
+
+def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None:
+    jobs = {job.name for job in definitions.resolve_all_job_defs()}
+    assert {"main_flow", "address_register"} <= jobs
+    for name in ("source_changes", "due_again", "new_address_register"):
+        sensor = definitions.resolve_sensor_def(name)
+        assert sensor.job_name in jobs
+        assert sensor.minimum_interval_seconds >= 60
+        assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+    assert definitions.resolve_schedule_def("nightly").execution_timezone == "Europe/Copenhagen"
+    selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
+    assert selected == set(_specs(definitions, materializable=True)) - {dg.AssetKey(["addresses", "register"])}
+
+
+def test_it_loads_in_a_bare_environment_without_noise(tmp_path: Path) -> None:
+    """No setting, no `.env`, no DAGSTER_HOME; whatever warns at import would warn at every start of every process."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("INTEGRATION_", "DAGSTER_"))}
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import integration_assets.definitions as d; print(len(d.defs.resolve_all_asset_specs()))",
+        ],
+        cwd=tmp_path,
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert int(loaded.stdout) >= 30
+    assert loaded.stderr == ""
+    assert list(tmp_path.iterdir()) == [], "loading writes nothing"
+
+
+def test_dagster_validates_the_workspace(tmp_path: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("INTEGRATION_", "DAGSTER_"))}
+    validated = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(ROOT / "workspace.yaml")],
+        cwd=tmp_path,
+        env={**bare, "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert validated.returncode == 0, validated.stderr
+    assert "BetaWarning" not in validated.stderr
