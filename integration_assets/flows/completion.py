@@ -79,13 +79,17 @@ def _complete(
     complete: Callable[[Question], Completed],
     besides: Callable[[Question], str],
 ) -> dict[str, Found]:
-    def answer(question: Question) -> Found:
-        key = repr(
-            (slot, question.birth6, folded(question.name), question.consumption, question.billing, besides(question))
-        )
-        remembered = None if question.again else lookups.remembered_completion(key)
-        if remembered is not None:
-            return _recalled(remembered)
+    keys = [
+        repr((slot, asked.birth6, folded(asked.name), asked.consumption, asked.billing, besides(asked)))
+        for asked in questions
+    ]
+    remembered = lookups.remembered_completions(
+        [key for key, asked in zip(keys, questions, strict=True) if not asked.again]
+    )
+
+    def answer(question: Question, key: str) -> Found:
+        if key in remembered and not question.again:
+            return _recalled(remembered[key])
         if not lookups.mandate.may_complete:
             return Found(None, None, "completion_not_allowed")
         if not lookups.asks:
@@ -98,7 +102,7 @@ def _complete(
         return found
 
     with ThreadPoolExecutor(8) as pool:
-        outcomes = pool.map(answer, questions)
+        outcomes = pool.map(answer, questions, keys)
         return {question.customer_number: found for question, found in zip(questions, outcomes, strict=True)}
 
 

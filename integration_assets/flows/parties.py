@@ -5,9 +5,8 @@ import polars as pl
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.domain.addresses import resolve
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.parties import Company, Person
-from integration_assets.domain.people.register_rows import from_answer, party_rows
-from integration_assets.flows.lookups import COMPANY, PERSON
+from integration_assets.domain.people.register_rows import party_rows
+from integration_assets.flows.lookups import COMPANY, PERSON, register_subjects
 
 
 def named_parties(resolved: pl.DataFrame) -> pl.DataFrame:
@@ -28,15 +27,13 @@ def party_frame(
 
     Parties whose answer is not remembered, or whom the register does not know, have no row.
     """
-    parties: dict[str, Person | Company] = {}
+    stored: list[pl.DataFrame] = []
     for kind, service in (("person", PERSON), ("company", COMPANY)):
-        rows = named.filter(pl.col("party_kind") == kind).select("party_id", "number").iter_rows()
-        subjects = {ids.subject(f"{service}|{number}"): party_id for party_id, number in rows}
-        for subject, answer in answers.get(service, subjects.keys()).items():
-            party = from_answer(answer)
-            if party is not None:
-                parties[subjects[subject]] = party
-    frame = party_rows(parties)
+        asked = named.filter(pl.col("party_kind") == kind)
+        subjects = register_subjects(ids, service, asked.get_column("number"))
+        answered = answers.frame(service, subjects.to_list())
+        stored.append(asked.select("party_id", subjects).join(answered, on="subject", how="inner"))
+    frame = party_rows(pl.concat(stored))
     return frame.with_columns(resolve.party_address(frame, register).alias("address_id"))
 
 

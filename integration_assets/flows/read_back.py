@@ -42,7 +42,7 @@ def read_changed(deliveries: Deliveries, client: LoraClient, entity: str, areas:
         missing = [object_id for object_id in wanted if object_id not in found]
         for object_id, read in client.read_many(lora_class, missing).items():
             found[object_id] = from_object(entity, read)
-    deliveries.record_found(SYSTEM, entity, found)
+    deliveries.record_found(SYSTEM, entity, found, of=wanted)
     return len(found)
 
 

@@ -49,7 +49,10 @@ def _newest(cached: pl.DataFrame, resolved: pl.DataFrame, areas: Sequence[str]) 
 def unresolved_co_customers(rejections: pl.DataFrame) -> list[str]:
     """Customer numbers whose co-customer could not be identified, from rejections of resolved/customers."""
     return (
-        rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX)).get_column("customer_number").unique().to_list()
+        rejections.filter(pl.col("record_key").str.ends_with(CO_SUFFIX))
+        .get_column("customer_number")
+        .unique()
+        .to_list()
     )
 
 

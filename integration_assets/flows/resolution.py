@@ -146,9 +146,11 @@ def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, 
     if incomplete.is_empty():
         return slots
     known = known_numbers(sources.customers, sources.previous)
+    origins = sources.previous.select("customer_number", "number_origin", "co_number_origin")
+    known = known.join(origins.unique("customer_number", keep="first"), on="customer_number", how="left")
     remembered = {
-        "main": dict(known.select("customer_number", "known_number").drop_nulls().iter_rows()),
-        "co": dict(known.select("customer_number", "known_co_number").drop_nulls().iter_rows()),
+        "main": _numbers(known, "known_number", "number_origin"),
+        "co": _numbers(known, "known_co_number", "co_number_origin"),
     }
     wanted = incomplete.get_column("customer_number").unique()
     places = _places(sources, wanted)
@@ -174,7 +176,7 @@ def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, 
     numbers: dict[str, tuple[str, AddressKey | None]] = {
         customer: (number, None) for customer, number in complete.select("customer_number", "number").iter_rows()
     }
-    numbers |= {customer: (number, None) for customer, number in remembered["main"].items()}
+    numbers |= {customer: (number, None) for customer, (number, _) in remembered["main"].items()}
     for question in main_questions:
         found = mains[question.customer_number]
         if found.number is not None:
@@ -216,9 +218,15 @@ _OUTCOME = {
 }
 
 
-def _outcomes(slot: str, found: Mapping[str, Found], remembered: Mapping[str, str]) -> pl.DataFrame:
+def _numbers(known: pl.DataFrame, number: str, origin: str) -> dict[str, tuple[str, str]]:
+    """Completed numbers of earlier runs that still fit, each with where it was found then, by customer number."""
+    rows = known.select("customer_number", number, pl.col(origin).fill_null(KNOWN)).drop_nulls(number)
+    return {customer: (value, place) for customer, value, place in rows.iter_rows()}
+
+
+def _outcomes(slot: str, found: Mapping[str, Found], remembered: Mapping[str, tuple[str, str]]) -> pl.DataFrame:
     rows = [(customer, slot, hit.number, hit.origin, hit.reason) for customer, hit in found.items()]
-    rows += [(customer, slot, number, KNOWN, None) for customer, number in remembered.items()]
+    rows += [(customer, slot, number, origin, None) for customer, (number, origin) in remembered.items()]
     return pl.DataFrame(rows, schema=_OUTCOME, orient="row")
 
 
@@ -240,15 +248,15 @@ def _confirmed(slots: pl.DataFrame, lookups: Lookups, due: frozenset[str]) -> pl
     """The slots with a reason for numbers that their register does not know; numbers that are due are asked again."""
     usable = slots.filter(pl.col("reason").is_null())
     refresh = frozenset(usable.filter(pl.col("record_key").is_in(list(due))).get_column("number"))
-    people = usable.filter(pl.col("kind") == "person").get_column("number").unique().to_list()
-    companies = usable.filter(pl.col("kind") == "company").get_column("number").unique().to_list()
+    people = usable.filter(pl.col("kind") == "person").get_column("number").unique()
+    companies = usable.filter(pl.col("kind") == "company").get_column("number").unique()
     reasons: dict[str, str] = {}
-    for answered, unknown in (
-        (lookups.people(people, refresh=refresh), "person_not_in_register"),
-        (lookups.companies(companies, refresh=refresh), "company_not_in_register"),
+    for confirmed, unknown in (
+        (lookups.confirm_people(people, refresh=refresh), "person_not_in_register"),
+        (lookups.confirm_companies(companies, refresh=refresh), "company_not_in_register"),
     ):
-        reasons |= {number: unknown for number, party in answered.known.items() if party is None}
-        reasons |= dict.fromkeys(answered.unanswered, NO_ANSWER if lookups.asks else NOT_ASKED)
+        reasons |= dict.fromkeys(confirmed.unknown, unknown)
+        reasons |= dict.fromkeys(confirmed.unanswered, NO_ANSWER if lookups.asks else NOT_ASKED)
     found = pl.DataFrame(list(reasons.items()), schema={"number": pl.String, "why": pl.String}, orient="row")
     judged = slots.join(found, on="number", how="left").with_columns(pl.coalesce("reason", "why").alias("reason"))
     return judged.drop("why")

@@ -41,10 +41,11 @@ def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: dat
     window_start = as_of - timedelta(days=limits.window_days)
     postcodes = _postcodes(kmd_ee, areas, as_of, window_start, limits.area_digits)
     cleaned = clean_customers(kmd_ee.customers(postcodes, as_of, window_start), limits.area_digits)
-    known = cache.read(KMD_CUSTOMERS, list(areas))
-    missing = known.join(cleaned.rows, on="customer_number", how="anti")
-    if missing.is_empty():
+    known = cache.read(KMD_CUSTOMERS, list(areas), columns=["customer_number"])
+    gone = known.join(cleaned.rows, on="customer_number", how="anti")
+    if gone.is_empty():
         return SourceRead(cleaned.rows, cleaned.rejections)
+    missing = cache.read(KMD_CUSTOMERS, list(areas)).join(gone, on="customer_number", how="semi")
     reread = kmd_ee.customers_by_number(missing.get_column("customer_number").to_list())
     explained = explain_vanished(missing, reread, window_start=window_start, digits=limits.area_digits)
     gates.require_plausible_share(
