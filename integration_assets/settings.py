@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     tolerated_rows: int = Field(default=20, description="So many vanished or rejected rows pass whatever their share")
     retry_base_seconds: float = Field(default=30.0, description="First pause before a failed delivery is tried again")
     http_attempts: int = Field(default=4, ge=1, description="Tries of one request before it counts as failed")
+    http_first_pause_seconds: float = Field(
+        default=0.5, description="Pause before a request is tried again; doubles with each try"
+    )
 
     @classmethod
     def settings_customise_sources(

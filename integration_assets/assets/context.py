@@ -27,7 +27,7 @@ def journaled(context: dg.AssetExecutionContext, cache: Cache) -> Iterator[dict[
     started = datetime.now(UTC)
     yield counts
     areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
-    cache.journal.record(context.run_id, name_of(context), areas, counts, started, datetime.now(UTC))
+    cache.journal.record(context.run.run_id, name_of(context), areas, counts, started, datetime.now(UTC))
     context.add_output_metadata({name: dg.MetadataValue.int(value) for name, value in counts.items()})
 
 

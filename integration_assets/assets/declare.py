@@ -5,9 +5,11 @@ from typing import Any
 
 import dagster as dg
 
-from integration_assets.assets.lineage import column_schema
+from integration_assets.assets.lineage import column_lineage, column_schema, plain_schema
 from integration_assets.assets.outside import OWNERS
+from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.schema import EntityTable
+from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.partitions import SUPPLY_AREAS
 
 IO_MANAGER = "cache_tables"
@@ -24,7 +26,7 @@ def table_asset(
     partitioned: bool = True,
 ) -> Decorator:
     """Declares an asset that fills `table`: its function returns the frame, the IO manager merges it."""
-    return dg.asset(
+    decorated = dg.asset(
         key=dg.AssetKey(list(table.asset)),
         group_name=table.asset[0],
         description=table.description,
@@ -35,8 +37,13 @@ def table_asset(
         partitions_def=SUPPLY_AREAS if partitioned else None,
         backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
         io_manager_key=IO_MANAGER,
-        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": f"cache.{table.name}"},
+        metadata={
+            "dagster/column_schema": column_schema(table),
+            "dagster/column_lineage": column_lineage(table),
+            "dagster/table_name": f"cache.{table.name}",
+        },
     )
+    return _referenced(decorated)
 
 
 def delivery_asset(
@@ -49,7 +56,8 @@ def delivery_asset(
     deps: Sequence[dg.AssetKey] = (),
 ) -> Decorator:
     """Declares an asset that delivers an entity to an outside system; the delivery table keeps what was sent."""
-    return dg.asset(
+    table = CRM_TABLES[entity] if system == "crm" else None
+    decorated = dg.asset(
         key=dg.AssetKey([system, entity]),
         group_name=system,
         description=description,
@@ -59,9 +67,25 @@ def delivery_asset(
         deps=list(deps),
         partitions_def=SUPPLY_AREAS,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={"dagster/column_schema": column_schema(table) if table else plain_schema(REGISTRY_ROWS[entity])},
     )
+    return _referenced(decorated)
 
 
-def upstream(table: EntityTable) -> dg.AssetIn:
-    """The frame of a table as an input: of the same supply areas, or all of it where the table has no areas."""
-    return dg.AssetIn(key=dg.AssetKey(list(table.asset)))
+def _referenced(decorated: Decorator) -> Decorator:
+    """The same declaration with a reference to the code of the asset, which the UI opens in an editor."""
+
+    def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        (asset,) = dg.with_source_code_references([decorated(function)])
+        assert isinstance(asset, dg.AssetsDefinition)
+        return asset
+
+    return declare
+
+
+def upstream(table: EntityTable, columns: Sequence[str] | None = None) -> dg.AssetIn:
+    """The frame of a table as an input: of the same supply areas, or all of it where the table has no areas.
+
+    `columns` are those that the asset needs, where it does not need all.
+    """
+    return dg.AssetIn(key=dg.AssetKey(list(table.asset)), metadata={"columns": list(columns)} if columns else None)

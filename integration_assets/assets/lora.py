@@ -7,6 +7,7 @@ import polars as pl
 
 from integration_assets.assets.context import areas_of, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
+from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
 from integration_assets.domain.addresses.resolve import Register
 from integration_assets.domain.registry import desired
@@ -18,7 +19,6 @@ from integration_assets.domain.tables import (
     RESOLVED_CUSTOMERS,
     RESOLVED_INSTALLATION_ADDRESSES,
 )
-from integration_assets.cache.locks import advisory_lock
 from integration_assets.flows.delivery import deliver, registry_sender
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.registry import SYSTEM, desired_customers, desired_roles
@@ -27,6 +27,11 @@ from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
 
 KINDS = {"rest", "json"}
+
+RELATION_COLUMNS = ("customer_number", "supply_area", "moved_in", "moved_out")
+ROLE_COLUMNS = (*RELATION_COLUMNS, "party_id", "party_kind", "co_party_id")
+AGREEMENT_COLUMNS = (*RELATION_COLUMNS, "consumption_place_id")
+"""What these entities need of resolved/customers: no personal numbers, no contact data."""
 
 
 @delivery_asset(
@@ -48,9 +53,7 @@ def lora_customers(
     # Two areas may name the same person: the later of two runs sees the rows of both, and its view is the one kept.
     with journaled(context, store) as counts:
         with advisory_lock(store.engine, "desired:lora/customers"):
-            rows = desired_customers(
-                resolved, store, object_ids(lora.settings), Register(register), areas_of(context)
-            )
+            rows = desired_customers(resolved, store, object_ids(lora.settings), Register(register), areas_of(context))
             _desire(store, "customers", rows, counts)
         _deliver(context, store, lora, "customers", counts)
 
@@ -60,7 +63,10 @@ def lora_customers(
     "customer_relations",
     description="Customer relations (kundeforhold, organisation/interessefaellesskab) in the registry.",
     kinds=KINDS,
-    ins={"resolved": upstream(RESOLVED_CUSTOMERS), "places": upstream(RESOLVED_CONSUMPTION_ADDRESSES)},
+    ins={
+        "resolved": upstream(RESOLVED_CUSTOMERS, columns=RELATION_COLUMNS),
+        "places": upstream(RESOLVED_CONSUMPTION_ADDRESSES),
+    },
 )
 def lora_customer_relations(
     context: dg.AssetExecutionContext,
@@ -71,9 +77,7 @@ def lora_customer_relations(
 ) -> None:
     """Delivers one customer relation per customer number, valid from move-in to move-out."""
     with journaled(context, cache.get()) as counts:
-        rows = desired.customer_relations(
-            resolved, places, object_ids(lora.settings), utility=lora.settings.utility
-        )
+        rows = desired.customer_relations(resolved, places, object_ids(lora.settings), utility=lora.settings.utility)
         _desire(cache.get(), "customer_relations", rows, counts)
         _deliver(context, cache.get(), lora, "customer_relations", counts)
 
@@ -83,7 +87,7 @@ def lora_customer_relations(
     "customer_roles",
     description="Customer roles (kunderoller, organisation/organisationfunktion) in the registry.",
     kinds=KINDS,
-    ins={"resolved": upstream(RESOLVED_CUSTOMERS)},
+    ins={"resolved": upstream(RESOLVED_CUSTOMERS, columns=ROLE_COLUMNS)},
     deps=[dg.AssetKey(["lora", "customers"]), dg.AssetKey(["lora", "customer_relations"])],
 )
 def lora_customer_roles(
@@ -131,7 +135,7 @@ def lora_installations(
     description="Agreements (aftaler, indsats/indsats) in the registry.",
     kinds=KINDS,
     ins={
-        "resolved": upstream(RESOLVED_CUSTOMERS),
+        "resolved": upstream(RESOLVED_CUSTOMERS, columns=AGREEMENT_COLUMNS),
         "meters": upstream(KMD_INSTALLATIONS),
         "billing": upstream(RESOLVED_BILLING_ADDRESSES),
     },
@@ -147,9 +151,7 @@ def lora_agreements(
 ) -> None:
     """Delivers one agreement per customer number, with every installation of its place."""
     with journaled(context, cache.get()) as counts:
-        rows = desired.agreements(
-            resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility
-        )
+        rows = desired.agreements(resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility)
         _desire(cache.get(), "agreements", rows, counts)
         _deliver(context, cache.get(), lora, "agreements", counts)
 

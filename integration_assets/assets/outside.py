@@ -6,8 +6,14 @@ OWNERS = ["team:integration"]
 
 
 def _outside(name: str, description: str, kinds: set[str], deps: list[dg.AssetKey] | None = None) -> dg.AssetSpec:
+    """Sources and targets are groups of their own: as one, the graph of groups would be a circle."""
     return dg.AssetSpec(
-        ["outside", name], group_name="outside", description=description, kinds=kinds, owners=OWNERS, deps=deps or []
+        ["outside", name],
+        group_name="targets" if deps else "sources",
+        description=description,
+        kinds=kinds,
+        owners=OWNERS,
+        deps=deps or [],
     )
 
 

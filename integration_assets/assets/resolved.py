@@ -29,11 +29,18 @@ from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.registers import RegistersResource
 
+PLACE_COLUMNS = (
+    *("customer_number", "supply_area", "street_name", "street_code", "house_number", "house_letter"),
+    *("floor", "door", "postcode", "city"),
+)
+BILLING_COLUMNS = ("customer_number", "supply_area", "billing_street_line", "billing_district")
+"""What the addresses need of kmd_ee/customers: no personal numbers, no contact data."""
+
 
 @table_asset(
     RESOLVED_CONSUMPTION_ADDRESSES,
     kinds={"polars"},
-    ins={"customers": upstream(KMD_CUSTOMERS), "register": upstream(ADDRESS_REGISTER)},
+    ins={"customers": upstream(KMD_CUSTOMERS, columns=PLACE_COLUMNS), "register": upstream(ADDRESS_REGISTER)},
 )
 def resolved_consumption_addresses(
     context: dg.AssetExecutionContext,
@@ -76,7 +83,7 @@ def resolved_customers(
     ids = object_ids(registers.settings)
     with journaled(context, store) as counts:
         lookups = Lookups(
-            store.answers, ids, registers.get(), registers.mandate, as_of=as_of, run_id=context.run_id
+            store.answers, ids, registers.get(), registers.mandate, as_of=as_of, run_id=context.run.run_id
         )
         resolved = resolve_customers(
             CustomerSources(
@@ -97,9 +104,7 @@ def resolved_customers(
             tolerated=registers.settings.tolerated_rows,
         )
         counts["rows"] = resolved.rows.height
-        record_rejections(
-            context, store, resolved.rejections, as_of, counts, areas=areas, at_once=PASSING_REASONS
-        )
+        record_rejections(context, store, resolved.rejections, as_of, counts, areas=areas, at_once=PASSING_REASONS)
     return resolved.rows
 
 
@@ -107,8 +112,8 @@ def resolved_customers(
     RESOLVED_BILLING_ADDRESSES,
     kinds={"polars"},
     ins={
-        "customers": upstream(KMD_CUSTOMERS),
-        "parties": upstream(RESOLVED_CUSTOMERS),
+        "customers": upstream(KMD_CUSTOMERS, columns=BILLING_COLUMNS),
+        "parties": upstream(RESOLVED_CUSTOMERS, columns=("customer_number", "party_id", "party_kind", "number")),
         "register": upstream(ADDRESS_REGISTER),
     },
 )

@@ -187,7 +187,8 @@ class Deliveries:
         )
         with self._engine.connect() as connection:
             parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
-            return {object_id: fingerprint for object_id, fingerprint in connection.execute(sa.text(query), parameters)}
+            rows = connection.execute(sa.text(query), parameters)
+            return {row.object_id: row.delivered_fingerprint for row in rows}
 
     def record_found(
         self,
@@ -302,9 +303,13 @@ class Deliveries:
                 sa.text(
                     "UPDATE delivery AS d SET found = a.payload, found_at = now(), "
                     "found_of = coalesce(a.shown, d.delivered_fingerprint) "
-                    "FROM (SELECT a.object_id, a.payload, a.shown FROM answers AS a JOIN delivery AS d ON d.system = :system "
-                    "AND d.entity = :entity AND d.object_id = a.object_id ORDER BY a.object_id FOR UPDATE OF d) AS a "
-                    "WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id"
+                    "FROM (SELECT a.object_id, a.payload, a.shown FROM answers AS a "
+                    "JOIN delivery AS d ON d.system = :system AND d.entity = :entity AND d.object_id = a.object_id "
+                    "ORDER BY a.object_id FOR UPDATE OF d) AS a "
+                    "WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id "
+                    # Another process may have read a newer delivery in the meantime: that stays.
+                    "AND NOT (d.found_of IS NOT DISTINCT FROM d.delivered_fingerprint "
+                    "AND coalesce(a.shown <> d.delivered_fingerprint, false))"
                 ),
                 {"system": system, "entity": entity},
             )

@@ -86,14 +86,16 @@ def read_partition(
     *,
     cipher: Cipher,
     include_vanished: bool = False,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """The rows of the partitions `areas` (None: all), columns as `table.schema`, ordered by partition and key.
 
-    Rows that vanished from their source are left out unless asked for. Raises CipherError when sealed values cannot be
-    opened with the configured keys.
+    `columns` chooses some of them: sealed ones that nobody needs are then not opened. Rows that vanished from their
+    source are left out unless asked for. Raises CipherError when sealed values cannot be opened with the configured
+    keys.
     """
     with engine.connect() as connection:
-        return rows.read(connection, table, areas, cipher, include_vanished)
+        return rows.read(connection, table, areas, cipher, include_vanished=include_vanished, columns=columns)
 
 
 def _checked(table: EntityTable, areas: Sequence[str], frame: pl.DataFrame) -> pl.DataFrame:

@@ -16,19 +16,27 @@ from integration_assets.domain.schema import EntityTable
 
 
 def read(
-    connection: sa.Connection, table: EntityTable, areas: Sequence[str] | None, cipher: Cipher, include_vanished: bool
+    connection: sa.Connection,
+    table: EntityTable,
+    areas: Sequence[str] | None,
+    cipher: Cipher,
+    *,
+    include_vanished: bool,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """The rows of the partitions `areas` (None: all), columns as `table.schema`, ordered by partition and key."""
+    """The rows of the partitions `areas` (None: all), `columns` of `table.schema`, ordered by partition and key."""
+    wanted = table.schema.names() if columns is None else list(columns)
     conditions = [] if include_vanished else ["vanished_at IS NULL"]
     if areas is not None:
         conditions.append(f'"{table.partition}" = ANY(%s)')
-    schema = {name: pl.Binary if name in table.sealed else dtype for name, dtype in table.schema.items()}
+    needed = list(dict.fromkeys([*wanted, table.partition, table.key]))
+    schema = {name: pl.Binary if name in table.sealed else table.schema[name] for name in needed}
     selected = ", ".join(as_number(name, dtype) for name, dtype in schema.items())
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     query = f'SELECT {selected} FROM "{table.name}"{where}'
     rows = copy_out(connection, query, schema, [] if areas is None else [list(areas)])
-    opened = rows.with_columns(cipher.open_series(rows[name]) for name in sorted(table.sealed))
-    return opened.sort(table.partition, table.key)
+    opened = rows.with_columns(cipher.open_series(rows[name]) for name in sorted(table.sealed.intersection(needed)))
+    return opened.sort(table.partition, table.key).select(wanted)
 
 
 def write(

@@ -64,6 +64,12 @@ def load(connection: sa.Connection, table: str, areas: Sequence[str], algorithm:
         return {area: pl.read_ipc(io.BytesIO(packed)) for area, packed in stored}
 
 
+def version(connection: sa.Connection, table: str) -> tuple[object, ...]:
+    """What differs as soon as a merge changed a row of the table: partitions, rows and the last change."""
+    query = "SELECT count(*), sum(row_count), max(updated_at) FROM partition_fingerprint WHERE table_name = :table"
+    return tuple(connection.execute(sa.text(query), {"table": table}).one())
+
+
 def store(
     connection: sa.Connection, table: str, area: str, algorithm: str, snapshot: pl.DataFrame, now: datetime
 ) -> None:

@@ -1,10 +1,12 @@
 """The open cache as one thing: its engine, its cipher and the stores on it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import polars as pl
 import sqlalchemy as sa
 
+from integration_assets.cache import snapshots
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.journal import Journal
@@ -24,6 +26,7 @@ class Cache:
         self.engine = engine
         self.cipher = Cipher.from_secret(secret)
         self._retry_base_seconds = retry_base_seconds
+        self._kept: tuple[str, tuple[object, ...], pl.DataFrame] | None = None
 
     @cached_property
     def deliveries(self) -> Deliveries:
@@ -51,10 +54,29 @@ class Cache:
         return RegisterAnswers(self.engine, self.cipher)
 
     def read(
-        self, table: EntityTable, partitions: list[str] | None = None, *, include_vanished: bool = False
+        self,
+        table: EntityTable,
+        partitions: list[str] | None = None,
+        *,
+        include_vanished: bool = False,
+        columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """The rows of a table, of all partitions or of these."""
-        return read_partition(self.engine, table, partitions, cipher=self.cipher, include_vanished=include_vanished)
+        """The rows of a table, of all partitions or of these; all columns or these."""
+        return read_partition(
+            self.engine, table, partitions, cipher=self.cipher, include_vanished=include_vanished, columns=columns
+        )
+
+    def read_whole(self, table: EntityTable) -> pl.DataFrame:
+        """The living rows of all partitions, as `read`; the last frame is kept until a merge changes the table.
+
+        For tables without supply areas: the address register would otherwise be read by every asset of a run.
+        """
+        with self.engine.connect() as connection:
+            version = snapshots.version(connection, table.name)
+        if self._kept is None or self._kept[:2] != (table.name, version):
+            self._kept = None  # not both frames at once
+            self._kept = (table.name, version, self.read(table))
+        return self._kept[2]
 
     def close(self) -> None:
         """Returns the connections."""

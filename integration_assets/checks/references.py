@@ -18,6 +18,11 @@ def _name(field: Field) -> str:
     return f"{field.name.lower()}_exists"
 
 
+def _columns(entity: str) -> list[str]:
+    """The columns that the comparison needs: the row's own key, its lookups and what to call it by."""
+    return [CRM_TABLES[entity].key, "business_key", *(field.name for owner, field in _LOOKUPS if owner == entity)]
+
+
 def _asset(entity: str) -> dg.AssetKey:
     return dg.AssetKey(["cache", entity])
 
@@ -36,11 +41,11 @@ def _asset(entity: str) -> dg.AssetKey:
 def reference_checks(cache: CacheResource) -> Iterator[dg.AssetCheckResult]:
     """Compares the lookups of all cached CRM rows with the rows they lead to."""
     store = cache.get()
-    keys = {entity: store.read(table).get_column(table.key).unique() for entity, table in CRM_TABLES.items()}
+    rows = {entity: store.read(table, columns=_columns(entity)) for entity, table in CRM_TABLES.items()}
     for entity, field in _LOOKUPS:
-        rows = store.read(CRM_TABLES[entity])
-        target = keys[_BY_SET[field.target or ""]]
-        missing = rows.filter(pl.col(field.name).is_not_null() & ~pl.col(field.name).is_in(target.implode()))
+        target_entity = _BY_SET[field.target or ""]
+        target = rows[target_entity].get_column(CRM_TABLES[target_entity].key).unique()
+        missing = rows[entity].filter(pl.col(field.name).is_not_null() & ~pl.col(field.name).is_in(target.implode()))
         yield dg.AssetCheckResult(
             passed=missing.is_empty(),
             check_name=_name(field),

@@ -213,11 +213,12 @@ def _settled(
 ) -> Cleaned:
     """Parts judged rows (with record_key, reason, text) into rows and rejections, and leaves one row per key."""
     reason, double_key, text = double
-    sound = judged.filter(pl.col("reason").is_null()).select("record_key", *schema).unique()
+    sound = judged.filter(pl.col("reason").is_null()).select("record_key", *schema)
     rest = [name for name in schema if name not in latest]
-    sound = sound.sort(*latest, *rest, descending=True, nulls_last=False)
-    rows = sound.unique(key, keep="first", maintain_order=True)
-    doubles = sound.filter(~pl.col(key).is_first_distinct()).with_columns(
+    several = sound.filter(pl.col(key).is_duplicated()).unique()
+    several = several.sort(*latest, *rest, descending=True, nulls_last=False)
+    rows = pl.concat([sound.filter(pl.col(key).is_unique()), several.filter(pl.col(key).is_first_distinct())])
+    doubles = several.filter(~pl.col(key).is_first_distinct()).with_columns(
         double_key.alias("record_key"), pl.lit(reason).alias("reason"), text.alias("text")
     )
     if "customer_number" not in schema:

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from integration_assets.domain.people.numbers import id_kind, normalised, whole_number
+from integration_assets.domain.people.numbers import normalised, whole_number
 
 _OPEN_YEAR: Final = 9999
 
@@ -57,7 +57,7 @@ def _billing_line(name: str) -> pl.Expr:
 def _id_number(name: str) -> pl.Expr:
     """The normalised number; a single digit stands for nobody."""
     number = normalised(name)
-    return pl.when(id_kind(number) != "none").then(number)
+    return pl.when(~number.str.contains(r"^[0-9]?$")).then(number)
 
 
 def _phone(name: str) -> pl.Expr:

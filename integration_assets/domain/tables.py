@@ -104,7 +104,7 @@ RESOLVED_CUSTOMERS = EntityTable(
         Column("party_id", pl.String, "Uuid of the main customer", ("resolved/customers.number",)),
         Column("party_kind", pl.String, "person or company", ("kmd_ee/customers.id_number",)),
         Column("number", pl.String, "Complete CPR or CVR number", ("kmd_ee/customers.id_number", "CPR.ADRSOG1"), True),
-        Column("number_origin", pl.String, "source, known, consumption_address or billing_address"),
+        Column("number_origin", pl.String, "source, or where it was found: consumption_address, billing_address"),
         Column(
             "co_party_id", pl.String, "Uuid of the co-customer (ligestillingskunde)", ("resolved/customers.co_number",)
         ),

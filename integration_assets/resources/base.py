@@ -2,7 +2,13 @@
 
 import dagster as dg
 
+from integration_assets.clients.http import RetryPolicy
 from integration_assets.settings import Settings
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """How often, and after what pauses, requests to outside systems are tried again."""
+    return RetryPolicy(attempts=settings.http_attempts, first_pause_s=settings.http_first_pause_seconds)
 
 
 class FromSettings(dg.ConfigurableResource):

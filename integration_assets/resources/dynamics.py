@@ -5,8 +5,7 @@ from pydantic import PrivateAttr
 
 from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.dynamics_auth import FormTokens, MsalTokens, TokenProvider
-from integration_assets.clients.http import RetryPolicy
-from integration_assets.resources.base import FromSettings
+from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import Settings
 
 
@@ -32,7 +31,7 @@ class DynamicsResource(FromSettings):
                 self.settings.need("crm_url"),
                 token_provider(self.settings),
                 batch_size=self.settings.crm_batch_rows,
-                policy=RetryPolicy(attempts=self.settings.http_attempts),
+                policy=retry_policy(self.settings),
             )
         return self._client
 

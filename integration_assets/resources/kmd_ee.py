@@ -16,7 +16,8 @@ class KmdEeResource(FromSettings):
     def get(self) -> KmdEe:
         """The reading client. Raises MissingSetting without an address."""
         if self._engine is None:
-            self._engine = sa.create_engine(self.settings.need("kmd_ee_url"))
+            # Parameter values are customer numbers, and errors are logged.
+            self._engine = sa.create_engine(self.settings.need("kmd_ee_url"), hide_parameters=True)
         return KmdEe(self._engine)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature

@@ -3,10 +3,9 @@
 import dagster as dg
 from pydantic import PrivateAttr
 
-from integration_assets.clients.http import RetryPolicy
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.objects import Tenant
-from integration_assets.resources.base import FromSettings
+from integration_assets.resources.base import FromSettings, retry_policy
 
 
 class LoraResource(FromSettings):
@@ -21,7 +20,7 @@ class LoraResource(FromSettings):
             self._client = LoraClient(
                 self.settings.need("lora_url"),
                 token=token.get_secret_value() if token else None,
-                policy=RetryPolicy(attempts=self.settings.http_attempts),
+                policy=retry_policy(self.settings),
             )
         return self._client
 

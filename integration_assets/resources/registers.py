@@ -4,12 +4,12 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from integration_assets.clients.company_register import CompanyRegister
-from integration_assets.clients.http import RetryPolicy, client_certificate
+from integration_assets.clients.http import client_certificate
 from integration_assets.clients.person_register import PersonRegister
 from integration_assets.clients.soap import InvocationContext
 from integration_assets.domain.people.parties import AddressKey, Company, Person, SearchResult
 from integration_assets.flows.lookups import Mandate
-from integration_assets.resources.base import FromSettings
+from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import Settings
 
 
@@ -48,7 +48,7 @@ def open_registers(settings: Settings) -> Registers:
         user=settings.need("sp_authority"),
     )
     tls = client_certificate(settings.sp_certificate, settings.sp_ca) if settings.sp_certificate else True
-    policy = RetryPolicy(attempts=settings.http_attempts)
+    policy = retry_policy(settings)
     persons = PersonRegister(
         settings.need("person_register_url"), settings.need("person_search_url"), context, tls=tls, policy=policy
     )

@@ -55,7 +55,10 @@ def start_in_background(options: SandboxOptions) -> RunningSandbox:
     options.data_dir.mkdir(parents=True, exist_ok=True)
     log_path = options.data_dir / "sandbox.log"
     with log_path.open("ab") as output:
-        process = subprocess.Popen(_command(options), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        # A session of its own: a Ctrl-C meant for us must not take the outside world away while we still end our work.
+        process = subprocess.Popen(
+            _command(options), stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         state = read_state(options.data_dir)

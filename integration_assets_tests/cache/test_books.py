@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.journal import Journal
 from integration_assets.cache.locks import advisory_lock
-from integration_assets.cache.register_answers import RegisterAnswers
+from integration_assets.cache.register_answers import Lookup, RegisterAnswers
 from integration_assets.cache.rejections import FOUND, RejectionCounts, Rejections
 
 DAY = date(2024, 5, 1)
@@ -138,15 +138,17 @@ def test_answers_are_sealed_and_replaced(cache: sa.Engine) -> None:
 
 def test_every_question_is_audited_under_a_hash(cache: sa.Engine) -> None:
     answers = RegisterAnswers(cache, Cipher.from_secret("tests"))
-    for _ in range(2):
-        answers.audit("person", "a" * 64, "billing", "law §1", "found", "run")
+    answers.audit("person", "a" * 64, Lookup("billing", "law §1", "no answer", "run"))
+    answers.put("person", "a" * 64, {"name": "Åse"}, DAY, lookup=Lookup("billing", "law §1", "found", "run"))
     for number in ("0101701234", "010170-1234"):
         with pytest.raises(ValueError, match="keyed hash") as refused:
-            answers.audit("person", number, "billing", "law §1", "found", "run")
+            answers.audit("person", number, Lookup("billing", "law §1", "found", "run"))
         assert number not in str(refused.value)
     with cache.connect() as connection:
-        rows = connection.execute(sa.text("SELECT subject, purpose, legal_basis, outcome, run_id FROM audit")).all()
-    assert rows == [("a" * 64, "billing", "law §1", "found", "run")] * 2
+        rows = connection.execute(
+            sa.text("SELECT subject, purpose, legal_basis, outcome, run_id FROM audit ORDER BY audit_id")
+        ).all()
+    assert rows == [("a" * 64, "billing", "law §1", outcome, "run") for outcome in ("no answer", "found")]
 
 
 def test_a_lock_is_held_by_one_at_a_time(cache: sa.Engine) -> None:

@@ -251,8 +251,14 @@ def test_register_answers_survive_the_look_up_cache() -> None:
         assert "1303814074" not in str(caught.value)
 
 
+def stored(**parties: Person | Company | None) -> pl.DataFrame:
+    """Answers as they are kept, by party id."""
+    rows = [(party_id, json.dumps(to_answer(party))) for party_id, party in parties.items()]
+    return pl.DataFrame(rows, schema={"party_id": pl.String, "answer": pl.String}, orient="row")
+
+
 def test_party_rows() -> None:
-    rows = party_rows({"p": PERSON, "c": COMPANY})
+    rows = party_rows(stored(p=PERSON, c=COMPANY, n=None))
     assert rows.schema == PARTY_ROWS
     person, company = rows.to_dicts()
     assert {name: value for name, value in person.items() if value is not None} == {
@@ -279,4 +285,8 @@ def test_party_rows() -> None:
         "business_code": "351300",
         "company_form": "60",
     }
-    assert party_rows({}).schema == PARTY_ROWS
+    assert party_rows(stored()).schema == PARTY_ROWS
+    for broken in ('{"number": "1303814074"}', '{"kind": "dog", "number": "1303814074"}', "1303814074"):
+        with pytest.raises(ValueError, match="unknown shape") as caught:
+            party_rows(pl.DataFrame({"party_id": ["p"], "answer": [broken]}))
+        assert "1303814074" not in str(caught.value)

@@ -194,7 +194,7 @@ def address_references(crm_rows: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     found = [
         frame.select(pl.col(column).alias("address_id"), "supply_area")
         for entity, frame in crm_rows.items()
-        for column in _address_columns(entity)
+        for column in address_columns(entity)
     ]
     empty = pl.DataFrame(schema={"address_id": pl.String, "supply_area": pl.String})
     return pl.concat([empty, *found]).drop_nulls("address_id").unique().sort("address_id", "supply_area")
@@ -207,7 +207,7 @@ def without_unknown_addresses(entity: str, rows: pl.DataFrame, known: pl.Series)
     """
     return rows.with_columns(
         pl.when(pl.col(column).is_in(known.implode())).then(pl.col(column)).alias(column)
-        for column in _address_columns(entity)
+        for column in address_columns(entity)
     )
 
 
@@ -218,7 +218,7 @@ def unknown_addresses(entity: str, rows: pl.DataFrame, known: pl.Series) -> pl.D
         rows.select(
             "business_key", "supply_area", pl.lit(column).alias("column"), pl.col(column).alias("address_id")
         ).filter(pl.col("address_id").is_not_null() & ~pl.col("address_id").is_in(known.implode()))
-        for column in _address_columns(entity)
+        for column in address_columns(entity)
     ]
     return pl.concat([pl.DataFrame(schema=schema), *found]).sort("business_key", "column", "address_id")
 
@@ -335,7 +335,8 @@ def _limit(entity: str, name: str) -> int | None:
     return next(field.max_length for field in FIELDS[entity] if field.name == name)
 
 
-def _address_columns(entity: str) -> list[str]:
+def address_columns(entity: str) -> list[str]:
+    """The columns of an entity's rows that point at addresses."""
     address_set = TABLE_FACTS["addresses"].set_name
     return [field.name for field in FIELDS[entity] if field.target == address_set]
 

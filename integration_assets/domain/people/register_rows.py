@@ -37,46 +37,54 @@ Answer = dict[str, object]
 """A register answer as JSON: plain types only."""
 
 
-def party_rows(answers: Mapping[str, Person | Company]) -> pl.DataFrame:
-    """The frame of PARTY_ROWS for answers by party id, in their order."""
-    rows = [{"party_id": party_id, **party_fields(party)} for party_id, party in answers.items()]
-    return pl.DataFrame(rows, schema=PARTY_ROWS)
+NOBODY: Final = "nobody"
+"""The kind of an answer that says that the register does not know the number."""
+
+_ADDRESS: Final = ("municipality_code", "street_code", "house_number", "floor", "door", "postcode", "unit_id")
+_NAMES: Final = ("first_name", "middle_name", "last_name")
+_STORED: Final = pl.Struct(
+    {
+        "kind": pl.String,
+        "name": pl.String,
+        "addressing_name": pl.String,
+        **dict.fromkeys((*_NAMES, "gender", "civil_status", "business_code", "company_form"), pl.String),
+        "address_protected": pl.Boolean,
+        "address": pl.Struct(dict.fromkeys(_ADDRESS, pl.String)),
+    }
+)
 
 
-def party_fields(party: Person | Company) -> dict[str, object]:
-    """The fields of PARTY_ROWS but the id; what a kind of party does not have is None."""
-    fields: dict[str, object] = {name: None for name in PARTY_ROWS if name != "party_id"}
-    if isinstance(party, Person):
-        fields |= {
-            "party_kind": "person",
-            "name": party.addressing_name or _joined(party.first_name, party.middle_name, party.last_name),
-            "first_name": party.first_name,
-            "middle_name": party.middle_name,
-            "last_name": party.last_name,
-            "gender": party.gender,
-            "civil_status": party.civil_status,
-            "address_protected": party.address_protected,
-        }
-    else:
-        fields |= {
-            "party_kind": "company",
-            "name": party.name,
-            "business_code": party.business_code,
-            "company_form": party.company_form,
-        }
-    if party.address is not None:
-        fields |= {name: value for name, value in asdict(party.address).items() if name in fields}
-    return fields
+def party_rows(answers: pl.DataFrame) -> pl.DataFrame:
+    """The frame of PARTY_ROWS for stored answers: columns party_id and answer (JSON of `to_answer`), in their order.
+
+    Answers that say that nobody is known give no row; what a kind of party does not have is null. Raises ValueError,
+    without the content, when an answer has another shape than this version writes.
+    """
+    try:
+        decoded = answers.select("party_id", pl.col("answer").str.json_decode(_STORED).alias("party")).unnest("party")
+    except pl.exceptions.PolarsError:
+        raise ValueError("A stored register answer has an unknown shape.") from None
+    is_person = pl.col("kind") == "person"
+    known = decoded.filter(pl.col("kind").ne_missing(NOBODY)).unnest("address")
+    if not known.get_column("kind").is_in(["person", "company"]).all() or known.get_column("kind").null_count():
+        raise ValueError("A stored register answer has an unknown shape.")
+    whole_name = pl.concat_str(*(_text(name) for name in _NAMES), separator=" ", ignore_nulls=True).replace("", None)
+    return known.select(
+        "party_id",
+        pl.col("kind").alias("party_kind"),
+        pl.when(is_person).then(pl.coalesce(_text("addressing_name"), whole_name)).otherwise("name").alias("name"),
+        *(name for name in PARTY_ROWS if name not in ("party_id", "party_kind", "name")),
+    ).cast(PARTY_ROWS)
 
 
-def _joined(*names: str | None) -> str | None:
-    return " ".join(name for name in names if name) or None
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).replace("", None)
 
 
 def to_answer(party: Person | Company | None) -> Answer:
     """The answer as JSON, for the sealed look-up cache (it holds the personal number); None = nobody known."""
     if party is None:
-        return {"kind": "nobody"}
+        return {"kind": NOBODY}
     answer: Answer = {"kind": "person" if isinstance(party, Person) else "company", **asdict(party)}
     if isinstance(party, Company) and party.ceased_on is not None:
         answer["ceased_on"] = party.ceased_on.isoformat()

@@ -187,7 +187,7 @@ def agreements(
     )
     billing = billing_addresses.select("customer_number", pl.col("address_id").alias("billing_address_id"))
     rows = (
-        resolved.drop("name")
+        resolved.drop("name", strict=False)
         .join(billing, on="customer_number", how="left")
         .join(periods, on="customer_number", how="left")
         .join(_titles(resolved, meters, line), on="customer_number", how="left")
