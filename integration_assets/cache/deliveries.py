@@ -248,18 +248,19 @@ class Deliveries:
         self, system: str, entity: str, column: str, areas: Sequence[str] | None, schema: pl.Schema
     ) -> pl.DataFrame:
         query = (
-            "SELECT object_id, business_key, array_to_string(ARRAY(SELECT a FROM unnest(areas) AS a "
-            f"WHERE %s::text[] IS NULL OR a = ANY(%s::text[])), chr(31)), {column} FROM delivery "
-            f"WHERE system = %s AND entity = %s AND {column} IS NOT NULL "
-            "AND (%s::text[] IS NULL OR areas && %s::text[])"
+            f"SELECT object_id, business_key, array_to_string(areas, chr(31)), {column} FROM delivery "
+            f"WHERE system = %s AND entity = %s AND {column} IS NOT NULL AND (%s::text[] IS NULL OR areas && %s::text[])"
         )
         listed = _listed(areas)
         stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, column: pl.Binary}
         with self._engine.connect() as connection:
-            stored = fetch(connection, query, stored_as, [listed, listed, system, entity, listed, listed])
+            stored = fetch(connection, query, stored_as, [system, entity, listed, listed])
         row = payloads.to_texts(stored[column], self._cipher).str.json_decode(pl.Struct(schema))
         rows = stored.drop(column).with_columns(pl.col("supply_area").str.split("\x1f"), row.alias("row"))
-        return rows.explode("supply_area").unnest("row").sort("object_id", "supply_area")
+        placed = rows.explode("supply_area")
+        if listed is not None:
+            placed = placed.filter(pl.col("supply_area").is_in(listed))
+        return placed.unnest("row").sort("object_id", "supply_area")
 
     def _desire(self, system: str, entity: str, rows: pl.DataFrame) -> DesireCounts:
         key = {"system": system, "entity": entity}

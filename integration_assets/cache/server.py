@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
 import pwd
 import shlex
@@ -29,6 +30,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+_LOG = logging.getLogger(__name__)
 _SYSTEM_USER = "pgserver"
 """PostgreSQL refuses to run as root; a root process starts it as this user (created when missing)."""
 
@@ -105,7 +107,8 @@ class EmbeddedServer:
             except BlockingIOError:
                 return
             else:
-                self._pg_ctl("-w", "-t", "120", "-m", "fast", "stop")
+                if not self._pg_ctl("-w", "-t", "120", "-m", "fast", "stop"):
+                    _LOG.warning("The embedded PostgreSQL in %s did not stop; it keeps running.", self._data)
             finally:
                 os.close(last)
 

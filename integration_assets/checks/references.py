@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
+from integration_assets.cache.references import dangling
 from integration_assets.domain.crm.fields import CRM_TABLES, FIELDS, TABLE_FACTS, Field
 from integration_assets.resources.cache import CacheResource
 
@@ -16,11 +16,6 @@ _LOOKUPS = [
 
 def _name(field: Field) -> str:
     return f"{field.name.lower()}_exists"
-
-
-def _columns(entity: str) -> list[str]:
-    """The columns that the comparison needs: the row's own key, its lookups and what to call it by."""
-    return [CRM_TABLES[entity].key, "business_key", *(field.name for owner, field in _LOOKUPS if owner == entity)]
 
 
 def _asset(entity: str) -> dg.AssetKey:
@@ -40,19 +35,13 @@ def _asset(entity: str) -> dg.AssetKey:
 )
 def reference_checks(cache: CacheResource) -> Iterator[dg.AssetCheckResult]:
     """Compares the lookups of all cached CRM rows with the rows they lead to."""
-    store = cache.get()
-    rows = {entity: store.read(table, columns=_columns(entity)) for entity, table in CRM_TABLES.items()}
+    engine = cache.get().engine
     for entity, field in _LOOKUPS:
-        target_entity = _BY_SET[field.target or ""]
-        target = rows[target_entity].get_column(CRM_TABLES[target_entity].key).unique()
-        missing = rows[entity].filter(pl.col(field.name).is_not_null() & ~pl.col(field.name).is_in(target.implode()))
+        found = dangling(engine, CRM_TABLES[entity], field.name, CRM_TABLES[_BY_SET[field.target or ""]])
         yield dg.AssetCheckResult(
-            passed=missing.is_empty(),
+            passed=not found.rows,
             check_name=_name(field),
             asset_key=_asset(entity),
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "dangling": missing.height,
-                "examples": ", ".join(missing.get_column("business_key").head(5).to_list()) or "none",
-            },
+            metadata={"dangling": found.rows, "examples": ", ".join(found.examples) or "none"},
         )

@@ -1,6 +1,6 @@
 """KMD EE, the billing system: its Microsoft SQL Server database, read only.
 
-Belongs here: the four questions that are put to the database. Cleaning and meaning are `domain.source`.
+Belongs here: the five questions that are put to the database. Cleaning and meaning are `domain.source`.
 
 Promises: only the tables' named columns are read, with bound parameters and in portions; a row leaves no trace in an
 error text; what changed since yesterday can be told per postal code by one statement. The same statements run on
@@ -35,6 +35,7 @@ EXCLUDED_GROUP = 999
 """Settlement group that the utility wants left out (29 November 2017); its meaning is not documented."""
 
 FINGERPRINTS = pl.Schema({"postcode": pl.String, "rows": pl.Int64, "fingerprint": pl.String})
+POSTCODES = pl.Schema({"postcode": pl.String})
 CUSTOMERS = raw_schema(CUSTOMER_COLUMNS)
 CUSTOMERS_BY_NUMBER = pl.Schema({**CUSTOMERS, "AfregningsgrpNr": pl.Int64()})
 INSTALLATIONS = pl.Schema(
@@ -74,6 +75,11 @@ def fingerprint_statement(as_of: date, window_start: date) -> Statement:
         .group_by(rows.c.postcode)
         .order_by(rows.c.postcode)
     )
+
+
+def postcodes_statement() -> Statement:
+    """The postal codes of all consumption places, as typed."""
+    return sa.select(FORBRUGSSTED.c.Postnr.label("postcode")).distinct()
 
 
 def customers_statement(postcodes: Collection[str | None], as_of: date, window_start: date) -> Statement:
@@ -121,6 +127,10 @@ class KmdEe:
         Raises TransientError when the database is not reached, PermanentError when it refuses the statement.
         """
         return self._frame(fingerprint_statement(as_of, window_start), FINGERPRINTS)
+
+    def postcodes(self) -> pl.Series:
+        """The distinct postal codes of the consumption places, as stored, null included. Raises as `area_fingerprints`."""
+        return self._frame(postcodes_statement(), POSTCODES).to_series()
 
     def customers(self, postcodes: Collection[str | None], as_of: date, window_start: date) -> pl.DataFrame:
         """The raw rows (schema CUSTOMERS, 24 source columns) of customers in places of these postal codes.

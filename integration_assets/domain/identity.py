@@ -7,6 +7,7 @@ the subject of a register look-up.
 """
 
 import hashlib
+import hmac
 import uuid
 from collections.abc import Sequence
 from typing import Final
@@ -17,9 +18,6 @@ _OBJECT_LABEL: Final = b"integration-assets/object-id/1"
 _SUBJECT_LABEL: Final = b"integration-assets/subject/1"
 _SHORTEST_KEY: Final = 16
 
-_BLOCK_BYTES: Final = 64
-"""Block size of SHA-256, to which the key of an HMAC is filled up."""
-
 
 class ObjectIds:
     """Computes ids under one secret key.
@@ -27,15 +25,12 @@ class ObjectIds:
     Raises ValueError when the key has fewer than 16 bytes: ten digits are quickly tried out, so the key must not be.
     """
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_keyed",)
 
     def __init__(self, key: bytes) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ValueError(f"The identity key needs at least {_SHORTEST_KEY} bytes.")
-        # The two hashes of an HMAC (RFC 2104), begun with the key: continued from copies, each id costs a third.
-        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+        self._keyed = hmac.new(key, digestmod=hashlib.sha256)
 
     def __repr__(self) -> str:
         """The class only: the key is a secret."""
@@ -71,14 +66,13 @@ class ObjectIds:
     def _digests(self, label: bytes, kind: str, values: Sequence[str]) -> list[bytes]:
         """HMAC over label, class and value; lengths stand before label and class, so no two inputs share a message."""
         encoded = kind.encode()
-        begun = self._inner.copy()
+        begun = self._keyed.copy()  # continued from a copy, each id saves hashing the key and its class
         begun.update(b"".join((len(label).to_bytes(4, "big"), label, len(encoded).to_bytes(4, "big"), encoded)))
         digests: list[bytes] = []
         for value in values:
-            inner, outer = begun.copy(), self._outer.copy()
-            inner.update(value.encode())
-            outer.update(inner.digest())
-            digests.append(outer.digest())
+            digest = begun.copy()
+            digest.update(value.encode())
+            digests.append(digest.digest())
         return digests
 
 

@@ -39,7 +39,7 @@ def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: dat
     no longer has is rejected and left as it was. Raises GateClosed when an implausible share would vanish.
     """
     window_start = as_of - timedelta(days=limits.window_days)
-    postcodes = _postcodes(kmd_ee, areas, as_of, window_start, limits.area_digits)
+    postcodes = _postcodes(kmd_ee, areas, limits.area_digits)
     cleaned = clean_customers(kmd_ee.customers(postcodes, as_of, window_start), limits.area_digits)
     known = cache.read(KMD_CUSTOMERS, list(areas), columns=["customer_number"])
     gone = known.join(cleaned.rows, on="customer_number", how="anti")
@@ -81,13 +81,12 @@ def _not_yet_ended(rows: pl.DataFrame, cache: Cache, areas: Sequence[str]) -> pl
 
 def read_installations(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, limits: SourceLimits) -> SourceRead:
     """The installation rows of these areas with all their meters: columns of `kmd_ee/installations`."""
-    window_start = as_of - timedelta(days=limits.window_days)
-    postcodes = _postcodes(kmd_ee, areas, as_of, window_start, limits.area_digits)
+    postcodes = _postcodes(kmd_ee, areas, limits.area_digits)
     cleaned = clean_installations(kmd_ee.installations(postcodes, as_of), limits.area_digits)
     return SourceRead(cleaned.rows, cleaned.rejections)
 
 
-def _postcodes(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, window_start: date, digits: int) -> list[str | None]:
+def _postcodes(kmd_ee: KmdEe, areas: Sequence[str], digits: int) -> list[str | None]:
     """The postal codes, as typed in the source, that make up these areas."""
-    present = kmd_ee.area_fingerprints(as_of, window_start)
-    return present.filter(supply_area("postcode", digits).is_in(list(areas))).get_column("postcode").unique().to_list()
+    present = pl.DataFrame({"postcode": kmd_ee.postcodes()})
+    return present.filter(supply_area("postcode", digits).is_in(list(areas))).get_column("postcode").to_list()

@@ -223,6 +223,10 @@ def test_installations_with_history_and_alternative_place(source: KmdEe) -> None
     assert (fourth["AlternativStedID"], fourth["Alt_Postnr"], fourth["Målertypefabrikat"]) == (0, None, None)
 
 
+def test_postcodes_are_those_of_all_places_the_missing_one_included(source: KmdEe) -> None:
+    assert sorted(source.postcodes(), key=str) == ["5000", "5240", None]
+
+
 def prints(source: KmdEe, day: date = TODAY) -> dict[str | None, tuple[int, str]]:
     frame = source.area_fingerprints(day, WINDOW)
     assert frame.schema == kmd_ee.FINGERPRINTS
