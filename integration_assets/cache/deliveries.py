@@ -249,7 +249,8 @@ class Deliveries:
     ) -> pl.DataFrame:
         query = (
             f"SELECT object_id, business_key, array_to_string(areas, chr(31)), {column} FROM delivery "
-            f"WHERE system = %s AND entity = %s AND {column} IS NOT NULL AND (%s::text[] IS NULL OR areas && %s::text[])"
+            f"WHERE system = %s AND entity = %s AND {column} IS NOT NULL "
+            "AND (%s::text[] IS NULL OR areas && %s::text[])"
         )
         listed = _listed(areas)
         stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, column: pl.Binary}

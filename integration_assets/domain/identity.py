@@ -6,17 +6,19 @@ personal number stands behind it. The same key, under another label, hashes what
 the subject of a register look-up.
 """
 
-import hashlib
 import hmac
 import uuid
-from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
+import polars_hash as plh
 
-_OBJECT_LABEL: Final = b"integration-assets/object-id/1"
-_SUBJECT_LABEL: Final = b"integration-assets/subject/1"
+_OBJECT_LABEL: Final = "integration-assets/object-id/1"
+_SUBJECT_LABEL: Final = "integration-assets/subject/1"
 _SHORTEST_KEY: Final = 16
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""A hexadecimal digit with its two upper bits set to those of the variant of RFC 9562."""
 
 
 class ObjectIds:
@@ -25,12 +27,12 @@ class ObjectIds:
     Raises ValueError when the key has fewer than 16 bytes: ten digits are quickly tried out, so the key must not be.
     """
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_key",)
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) < _SHORTEST_KEY:
+    def __init__(self, key: str) -> None:
+        if len(key.encode()) < _SHORTEST_KEY:
             raise ValueError(f"The identity key needs at least {_SHORTEST_KEY} bytes.")
-        self._keyed = hmac.new(key, digestmod=hashlib.sha256)
+        self._key = key
 
     def __repr__(self) -> str:
         """The class only: the key is a secret."""
@@ -41,15 +43,21 @@ class ObjectIds:
 
         A UUID of version 8 (RFC 9562, section 5.8): 122 bits of HMAC-SHA-256 over class and key.
         """
-        return uuid.UUID(bytes=_as_uuid(self._digests(_OBJECT_LABEL, kind, [business_key])[0]))
+        digest = bytearray(self._digest(_OBJECT_LABEL, kind, business_key)[:16])
+        digest[6] = digest[6] & 0x0F | 0x80
+        digest[8] = digest[8] & 0x3F | 0x80
+        return uuid.UUID(bytes=bytes(digest))
 
     def series(self, kind: str, business_keys: pl.Series) -> pl.Series:
         """The ids of many objects as text, in the order of their business keys; null gives null."""
-        distinct = business_keys.cast(pl.String).unique().drop_nulls()
-        digests = self._digests(_OBJECT_LABEL, kind, distinct.to_list())
-        hexadecimal = pl.Series([_as_uuid(digest).hex() for digest in digests], dtype=pl.String)
-        ids = hexadecimal.str.replace("^(.{8})(.{4})(.{4})(.{4})", "$1-$2-$3-$4-")
-        return business_keys.cast(pl.String).replace_strict(distinct, ids, default=None, return_dtype=pl.String)
+        digest = pl.col("digest").str
+        variant = digest.slice(16, 1).replace_strict(_VARIANT, return_dtype=pl.String)
+        parts = (
+            *(digest.slice(0, 8), pl.lit("-"), digest.slice(8, 4), pl.lit("-8"), digest.slice(13, 3), pl.lit("-")),
+            *(variant, digest.slice(17, 3), pl.lit("-"), digest.slice(20, 12)),
+        )
+        digests = self._digests(_OBJECT_LABEL, kind, business_keys).to_frame("digest")
+        return digests.select(pl.concat_str(parts).alias(business_keys.name)).to_series()
 
     def subject(self, value: str) -> str:
         """A keyed hash of a value, 64 hexadecimal digits, in another domain than the object ids.
@@ -57,25 +65,25 @@ class ObjectIds:
         It stands for a personal number wherever equal numbers must be recognised (look-up cache, audit) and the
         number itself has no business. A plain hash would not do: all numbers can be tried out in minutes.
         """
-        return self.subjects([value])[0]
+        return self._digest(_SUBJECT_LABEL, "", value).hex()
 
-    def subjects(self, values: Sequence[str]) -> list[str]:
-        """As `subject`, for many values, in their order."""
-        return [digest.hex() for digest in self._digests(_SUBJECT_LABEL, "", values)]
+    def subjects(self, values: pl.Series) -> pl.Series:
+        """As `subject`, for many values, in their order; null gives null."""
+        return self._digests(_SUBJECT_LABEL, "", values)
 
-    def _digests(self, label: bytes, kind: str, values: Sequence[str]) -> list[bytes]:
-        """HMAC over label, class and value; lengths stand before label and class, so no two inputs share a message."""
-        encoded = kind.encode()
-        begun = self._keyed.copy()  # continued from a copy, each id saves hashing the key and its class
-        begun.update(b"".join((len(label).to_bytes(4, "big"), label, len(encoded).to_bytes(4, "big"), encoded)))
-        digests: list[bytes] = []
-        for value in values:
-            digest = begun.copy()
-            digest.update(value.encode())
-            digests.append(digest.digest())
-        return digests
+    def _digest(self, label: str, kind: str, value: str) -> bytes:
+        return hmac.digest(self._key.encode(), (_framed(label) + _framed(kind) + value).encode(), "sha256")
+
+    def _digests(self, label: str, kind: str, values: pl.Series) -> pl.Series:
+        """HMACs as `_digest`, in hexadecimal."""
+        messages = pl.lit(_framed(label) + _framed(kind)) + values.cast(pl.String)
+        hashed = plh.col("message").chash.hmac_sha256(key=self._key)
+        return pl.select(messages.alias("message")).select(hashed.alias(values.name)).to_series()
 
 
-def _as_uuid(digest: bytes) -> bytes:
-    """The first 16 bytes of a digest with version 8 and the variant of RFC 9562 set."""
-    return digest[:6] + bytes((digest[6] & 0x0F | 0x80, digest[7], digest[8] & 0x3F | 0x80)) + digest[9:16]
+def _framed(text: str) -> str:
+    """The text with its length in UTF-8 (four bytes, big endian) before it, so that no two inputs share a message.
+
+    Labels and classes are shorter than 128 bytes: each byte of the length is one character.
+    """
+    return len(text.encode()).to_bytes(4, "big").decode("ascii") + text

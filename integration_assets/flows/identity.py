@@ -6,4 +6,4 @@ from integration_assets.settings import Settings
 
 def object_ids(settings: Settings) -> ObjectIds:
     """Raises MissingSetting without an identity key."""
-    return ObjectIds(settings.need("identity_key").encode())
+    return ObjectIds(settings.need("identity_key"))

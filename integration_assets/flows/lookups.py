@@ -66,7 +66,7 @@ class Confirmed:
 
 def register_subjects(ids: ObjectIds, service: str, numbers: pl.Series) -> pl.Series:
     """The keyed hashes, named subject, under which answers to questions about these numbers are kept."""
-    return pl.Series("subject", ids.subjects([f"{service}|{number}" for number in numbers]), dtype=pl.String)
+    return ids.subjects((f"{service}|" + numbers.cast(pl.String)).alias("subject"))
 
 
 class Lookups:

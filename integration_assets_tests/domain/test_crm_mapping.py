@@ -11,7 +11,7 @@ from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.tables import ADDRESS_REGISTER, REGISTRY_ROWS
 
-IDS = ObjectIds(b"a key for these tests only")
+IDS = ObjectIds("a key for these tests only")
 AS_OF = date(2024, 1, 1)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from integration_assets.domain.identity import ObjectIds
 
-IDS = ObjectIds(b"sixteen byte key")
+IDS = ObjectIds("sixteen byte key")
 KEYED = st.tuples(st.sampled_from(["person", "company", "agreement", ""]) | st.text(max_size=5), st.text(max_size=12))
 
 
@@ -31,7 +31,7 @@ def test_the_border_between_class_and_key_counts() -> None:
 
 
 def test_another_key_gives_other_ids() -> None:
-    other = ObjectIds(b"another key of more bytes")
+    other = ObjectIds("another key of more bytes")
     assert other.of("person", "0101701234") != IDS.of("person", "0101701234")
     assert other.subject("0101701234") != IDS.subject("0101701234")
 
@@ -64,5 +64,5 @@ def test_a_series_of_nothing_is_a_series_of_nothing(values: list[None]) -> None:
 
 def test_the_key_is_not_short_and_never_shown() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
-        ObjectIds(b"short")
+        ObjectIds("short")
     assert "sixteen" not in repr(IDS)

@@ -21,7 +21,7 @@ from integration_assets.domain.tables import (
     RESOLVED_INSTALLATION_ADDRESSES,
 )
 
-IDS = ObjectIds(b"a key for these tests only")
+IDS = ObjectIds("a key for these tests only")
 ANNA, BO, BAKER = "uuid-anna", "uuid-bo", "uuid-baker"
 NUMBERS = {ANNA: "0101701234", BO: "0202721111", BAKER: "12345678"}
 

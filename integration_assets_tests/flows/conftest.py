@@ -54,7 +54,7 @@ def source(village_url: str) -> Iterator[Source]:
 
 @pytest.fixture
 def ids() -> ObjectIds:
-    return ObjectIds(b"a key for these tests only")
+    return ObjectIds("a key for these tests only")
 
 
 @pytest.fixture

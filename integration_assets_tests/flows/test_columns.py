@@ -147,7 +147,7 @@ def village(server_dir: Path) -> Iterator[Village]:
     create_tables(url)
     source = Source(url)
     fill(source)
-    cache, ids = Cache(engine, "a secret of the tests"), ObjectIds(b"a key for these tests only")
+    cache, ids = Cache(engine, "a secret of the tests"), ObjectIds("a key for these tests only")
     register = address_register(*units())
     merge_partition(engine, ADDRESS_REGISTER, ["0461"], register, cipher=cache.cipher, as_of_now=datetime.now(UTC))
     known = registers()
