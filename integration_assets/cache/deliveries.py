@@ -256,8 +256,10 @@ class Deliveries:
         stored_as = {"object_id": pl.String, "business_key": pl.String, "supply_area": pl.String, column: pl.Binary}
         with self._engine.connect() as connection:
             stored = fetch(connection, query, stored_as, [system, entity, listed, listed])
-        row = payloads.to_texts(stored[column], self._cipher).str.json_decode(pl.Struct(schema))
-        rows = stored.drop(column).with_columns(pl.col("supply_area").str.split("\x1f"), row.alias("row"))
+        texts = stored.drop(column).with_columns(payloads.to_texts(stored[column], self._cipher).alias("row"))
+        row = pl.col("row").str.json_decode(pl.Struct(schema))
+        # By the streaming engine, which decodes on all cores.
+        rows = texts.lazy().with_columns(pl.col("supply_area").str.split("\x1f"), row).collect(engine="streaming")
         placed = rows.explode("supply_area")
         if listed is not None:
             placed = placed.filter(pl.col("supply_area").is_in(listed))

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from integration_assets.automation.jobs import main_flow
 from integration_assets.automation.runs import UNFINISHED
-from integration_assets.cli.instance import use_instance
+from integration_assets.cli.instance import opened, use_instance
 from integration_assets.definitions import build_definitions
 from integration_assets.resources.business_day import COPENHAGEN
 from integration_assets.resources.cache import open_cache
@@ -164,8 +164,7 @@ def own_instance(data_dir: Path) -> dg.DagsterInstance:
 
     Runs that a killed command left open are closed as failed: nobody else would, and they hold the sensors back.
     """
-    use_instance(data_dir)
-    instance = dg.DagsterInstance.get()
+    instance = opened(use_instance(data_dir))
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=PLAYED)):
         instance.report_run_failed(run, "The command that carried this run out was killed.")
     return instance

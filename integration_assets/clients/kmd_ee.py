@@ -42,6 +42,7 @@ INSTALLATIONS = pl.Schema(
     {**raw_schema(INSTALLATION_COLUMNS), "Postnr": pl.String(), **raw_schema(ALTERNATIVE_COLUMNS)}
 )
 
+_EXACT_FLOATS = 2**53
 _NUMBERS_PER_QUESTION = 1000  # SQL Server takes 2,100 parameters
 Statement = sa.Select[*tuple[Any, ...]]
 _Labels = tuple[sa.Label[Any], ...]
@@ -234,12 +235,23 @@ def _series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
         pass
     try:
         if isinstance(dtype, pl.String):
-            return pl.Series(name, [_text(value) for value in values], dtype)
+            whole = _whole_numbers(name, values)
+            return pl.Series(name, [_text(value) for value in values], dtype) if whole is None else whole
         read = {pl.Float64: float, pl.Int64: int}[type(dtype)]
         return pl.Series(name, [None if value is None else read(value) for value in values], dtype)
     except (TypeError, ValueError, KeyError, OverflowError):
         message = f"KMD EE column {name} holds values that cannot be read as {dtype}."
         raise PermanentError(message, code="column_type") from None
+
+
+def _whole_numbers(name: str, values: Sequence[Any]) -> pl.Series | None:
+    """The text of floats as `_text` gives it, by columns; None where not all are whole, or not floats."""
+    try:
+        numbers = pl.Series(name, values, pl.Float64, strict=True)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        return None
+    whole = (numbers % 1 == 0) & (numbers.abs() < _EXACT_FLOATS)
+    return numbers.cast(pl.Int64).cast(pl.String) if whole.fill_null(True).all() else None
 
 
 def _text(value: Any) -> str | None:

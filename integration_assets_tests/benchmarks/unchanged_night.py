@@ -3,7 +3,7 @@
 ``python -m integration_assets_tests.benchmarks.unchanged_night [--customers N] [--data-dir DIR] [--nights N]``
 
 What is measured is the real thing: the run that the nightly schedule asks for, of the real job, in a process of its
-own, over the billing database of a sandbox town, with Dagster's history in SQLite. All clients point at the sandbox,
+own, over the billing database of a sandbox town, with Dagster's history where the commands keep it. All clients point at the sandbox,
 whose log of requests is empty before and must be empty afterwards.
 
 What comes before is not measured, and goes without most of the HTTP that it would take in life (two million requests,
@@ -36,7 +36,7 @@ from pydantic import PrivateAttr
 from integration_assets.automation.jobs import address_register, main_flow
 from integration_assets.automation.sensors import area_fingerprints
 from integration_assets.cache.server import embedded_server
-from integration_assets.cli.instance import instance_home
+from integration_assets.cli.instance import opened, use_instance
 from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, TableName
 from integration_assets.clients.lora import LoraClient
 from integration_assets.definitions import build_definitions
@@ -295,8 +295,8 @@ def _execute(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str
 
 
 def _instance(data_dir: Path) -> dg.DagsterInstance:
-    """The instance that a command with this data directory uses: the project's `dagster.yaml`, history below it."""
-    return dg.DagsterInstance.from_config(str(instance_home(data_dir)))
+    """The instance that a command with this data directory uses."""
+    return opened(use_instance(data_dir))
 
 
 def _server_seconds(data_dir: Path) -> float:

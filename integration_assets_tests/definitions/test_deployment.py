@@ -13,7 +13,8 @@ from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.workspace.config_schema import process_workspace_config
 from dagster_postgres.utils import pg_config, pg_url_from_config
 
-from integration_assets.cli.instance import instance_home
+from integration_assets.cache.server import embedded_server
+from integration_assets.cli.instance import instance_home, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCES = ["dagster.yaml", "deploy/dagster.postgres.yaml"]
@@ -74,16 +75,20 @@ def test_the_guide_names_every_variable() -> None:
             assert re.search(rf"\b{variable}\b", guide), f"{variable} of {name}"
 
 
-def test_another_data_directory_gets_an_instance_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_directory_keeps_its_history_on_its_own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert instance_home(Path("var")) == ROOT
     home = instance_home(tmp_path)
     assert home == tmp_path
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance.add_dynamic_partitions("supply_area", ["5000"])
-        assert instance.run_coordinator
-    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
-    assert written == {"dagster", "dagster.yaml"}
+    for _ in range(2):  # whoever opens it next finds what was there
+        with opened(home) as instance:
+            assert instance.get_dynamic_partitions("supply_area") in ([], ["5000"])
+            instance.add_dynamic_partitions("supply_area", ["5000"])
+            assert instance.run_coordinator
+    assert instance_home(tmp_path) == home
+    with opened(home) as instance:
+        assert instance.get_dynamic_partitions("supply_area") == ["5000"]
+    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.iterdir()}
+    assert written == {"dagster", "dagster.yaml", "postgres", "postgres.handles", "postgres.lock"}
     ours, theirs = _loaded("dagster.yaml"), yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
     assert set(ours) == set(theirs)
     assert {name for name in ours if ours[name] != theirs[name]} == {
@@ -91,3 +96,4 @@ def test_another_data_directory_gets_an_instance_of_its_own(tmp_path: Path, monk
         "local_artifact_storage",
         "compute_logs",
     }
+    embedded_server(tmp_path).close()
