@@ -19,6 +19,7 @@ import os
 import pwd
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import threading
@@ -40,6 +41,8 @@ _SOCKET_LIMIT = 100
 
 _START_SECONDS = 600.0
 """A crash recovery may have to replay `max_wal_size` bytes on a slow disk."""
+
+_STOP_SECONDS = 120.0
 
 _OPTIONS = {
     "listen_addresses": "",
@@ -107,8 +110,7 @@ class EmbeddedServer:
             except BlockingIOError:
                 return
             else:
-                if not self._pg_ctl("-w", "-t", "120", "-m", "fast", "stop"):
-                    _LOG.warning("The embedded PostgreSQL in %s did not stop; it keeps running.", self._data)
+                self._stop()
             finally:
                 os.close(last)
 
@@ -192,14 +194,30 @@ class EmbeddedServer:
         log = str(self._data / "server.log")
         return self._pg_ctl("-w", "-t", str(int(_START_SECONDS)), "-l", log, "-o", arguments, "start")
 
+    def _stop(self) -> None:
+        """End the server in order, by PostgreSQL's signal for it: its own program would have to reach the directory."""
+        process = self._postmaster()
+        if process is None:
+            return
+        try:
+            process.send_signal(signal.SIGINT)
+            process.wait(_STOP_SECONDS)
+        except psutil.NoSuchProcess:
+            return
+        except psutil.Error as failure:
+            _LOG.warning("The embedded PostgreSQL in %s keeps running: %s", self._data, failure)
+
     def _postmaster_lives(self) -> bool:
-        """Whether the server process named in postmaster.pid exists (starting, recovering or shutting down)."""
+        return self._postmaster() is not None
+
+    def _postmaster(self) -> psutil.Process | None:
+        """The server process named in postmaster.pid, if it exists (starting, recovering or shutting down)."""
         try:
             pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
             process = psutil.Process(pid)
-            return process.name() == "postgres" and str(self._data) in process.cmdline()
+            return process if process.name() == "postgres" and str(self._data) in process.cmdline() else None
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
-            return False
+            return None
 
     def _pg_ctl(self, *arguments: str) -> bool:
         # No pipe for the output: it would stay open in the server and never end.
