@@ -167,3 +167,36 @@ audit = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
 )
 """One row per look-up in a register of persons."""
+
+washing = sa.Table(
+    "washing",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, primary_key=True),
+    sa.Column("normalized", sa.Text),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("method", sa.Text),
+    sa.Column("unit_id", sa.Text),
+    sa.Column("access_id", sa.Text),
+    sa.Column("evidence", JSONB, nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("rule_version", sa.Text, nullable=False),
+    sa.Column("washed_at", _INSTANT, nullable=False),
+    sa.Column("before", JSONB),
+    sa.Column("changed_at", _INSTANT),
+)
+"""The last answer to each address text, with its evidence, and the answer before it where another register or other
+rules changed it."""
+
+address_decision = sa.Table(
+    "address_decision",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("normalized", sa.Text, primary_key=True),
+    sa.Column("address_id", sa.Text),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("decided_at", _INSTANT, nullable=False),
+)
+"""What operators decided about texts that no rule resolves; without an address: that there is none."""
