@@ -1,7 +1,7 @@
-"""The content of DAR's files: reading one file, and joining the entities to addresses.
+"""The content of DAR's files: field names of the register, and reading a file into the typed rows of its entity.
 
-Belongs here: field names of the register and how its entities point at each other. Fetching is
-`clients.address_register`.
+Belongs here: the wire form of a file and of its values. Fetching is `clients.address_register`, how entities make
+addresses `domain.addresses.dar_frames`.
 
 Promises: a file is read in portions, never as one Python object; unknown fields are ignored. Does not promise to read
 files whose rows are not one JSON array of objects.
@@ -9,19 +9,25 @@ files whose rows are not one JSON array of objects.
 
 import codecs
 import io
+import queue
 import re
+import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 import polars as pl
 
 from integration_assets.clients.http import PermanentError
-from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets.domain.addresses.dar_tables import DAR_TABLES, Kind, id_columns
+from integration_assets.domain.addresses.ids import halves
 
+_VERSION: Final = ("status", "virkningFra", "virkningTil", "registreringFra", "registreringTil")
 ENTITIES: Final[dict[str, tuple[str, ...]]] = {
-    "Adresse": ("id_lokalId", "husnummer", "etagebetegnelse", "doerbetegnelse", "dørbetegnelse", "status"),
+    "Adresse": ("id_lokalId", "husnummer", "etagebetegnelse", "doerbetegnelse", "dørbetegnelse", *_VERSION),
     "Husnummer": (
         "id_lokalId",
         "husnummertekst",
@@ -30,68 +36,70 @@ ENTITIES: Final[dict[str, tuple[str, ...]]] = {
         "supplerendeBynavn",
         "kommuneinddeling",
         "adgangspunkt",
-        "status",
+        *_VERSION,
     ),
-    "Adressepunkt": ("id_lokalId", "position"),
-    "NavngivenVej": ("id_lokalId", "vejnavn", "vejadresseringsnavn"),
-    "NavngivenVejKommunedel": ("kommune", "vejkode", "navngivenVej"),
-    "NavngivenVejPostnummer": ("navngivenVej", "postnummer"),
-    "Postnummer": ("id_lokalId", "postnr", "navn"),
-    "SupplerendeBynavn": ("id_lokalId", "navn"),
+    "Adressepunkt": ("id_lokalId", "position", *_VERSION),
+    "NavngivenVej": ("id_lokalId", "vejnavn", "vejadresseringsnavn", *_VERSION),
+    "NavngivenVejKommunedel": ("id_lokalId", "kommune", "vejkode", "navngivenVej", *_VERSION),
+    "NavngivenVejPostnummer": ("id_lokalId", "navngivenVej", "postnummer", *_VERSION),
+    "Postnummer": ("id_lokalId", "postnr", "navn", *_VERSION),
+    "SupplerendeBynavn": ("id_lokalId", "navn", *_VERSION),
 }
 """The eight entities that make addresses, with the fields that are read."""
 
-UNKNOWN_MUNICIPALITY: Final = "unknown"
-_CUT_WINDOW_BYTES = 256 << 10
-_CUTS_TRIED = 32
-_BETWEEN = re.compile(rb"\}\s*,\s*\{")
-_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_POINT = rf"(?i)^\s*POINT\s*(?:Z|M|ZM)?\s*\(\s*({_NUMBER})\s+({_NUMBER})"
+
+class SupportsRead(Protocol):
+    """What is needed of an open file."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
-def read_entity(entity: str, path: Path) -> pl.DataFrame:
-    """The rows of a zipped JSON array, with the fields of ENTITIES[entity] as text (null where absent).
+Read = Callable[[int, int], None]
+"""Told how many bytes of a file have been read, and how many there are."""
 
-    Raises PermanentError when the file is no zip with one JSON member, or the member no array of objects.
+_PORTION_BYTES: Final = 16 << 20
+_PORTIONS_AHEAD: Final = 1
+_CUT_WINDOW_BYTES: Final = 256 << 10
+_CUTS_TRIED: Final = 32
+_BETWEEN: Final = re.compile(rb"\}\s*,\s*\{")
+_NUMBER: Final = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_POINT: Final = rf"(?i)^\s*POINT\s*(?:Z|M|ZM)?\s*\(\s*({_NUMBER})\s+({_NUMBER})"
+
+
+def entity_rows(entity: str, path: Path, read: Read | None = None) -> Generator[pl.DataFrame, None, None]:
+    """The rows of a total file, portion by portion, with the schema of DAR_TABLES[entity].
+
+    Rows of registrations that have been replaced are left out. Raises PermanentError when the file is neither a JSON
+    array nor a zip with one, or when rows have no usable id.
     """
-    schema = pl.Schema(dict.fromkeys(ENTITIES[entity], pl.String()))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if name.lower().endswith(".json")]
-            if len(members) != 1:
-                raise PermanentError(f"The zip of {entity} holds {len(members)} JSON files, not one.", code="file_form")
-            with archive.open(members[0]) as file:
-                return pl.concat([schema.to_frame(), *portions(file, schema)])
-    except (zipfile.BadZipFile, pl.exceptions.PolarsError, ValueError) as failure:
-        message = f"The file of {entity} is not a zipped JSON array: {type(failure).__name__}."
-        raise PermanentError(message, code="file_form") from None
+    for rows in _typed_portions(entity, path, read):
+        yield rows.filter(~pl.col("replaced")).select(list(DAR_TABLES[entity]))
 
 
-def joined(frames: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, int]:
-    """The flat register (schema of ADDRESS_REGISTER, sorted) of the eight entities' rows, by entity name.
+def entity_changes(entity: str, kind: Kind, path: Path) -> pl.DataFrame:
+    """The rows of a delta file, with the schema of DAR_TABLES[entity] and `ended`, each in the place of an earlier one.
 
-    Also returns how many units were left out because their access address is not among the rows.
+    Of a bitemporal register, rows whose registration is replaced are no more; of a current one, things whose newest
+    version has ended. Where rows follow each other in one file, the last one counts. Raises as `entity_rows`.
     """
-    access = _access(frames)
-    units = frames["Adresse"].select(
-        pl.col("id_lokalId").str.to_lowercase().alias("address_id"),
-        pl.col("husnummer").str.to_lowercase().alias("access_id"),
-        _text(pl.col("etagebetegnelse")).alias("floor"),
-        _text(pl.coalesce("doerbetegnelse", "dørbetegnelse")).alias("door"),
-        pl.col("status").cast(pl.Int64),
-    )
-    placed = units.join(access.drop("address_id", "kind", "floor", "door", "status"), on="access_id", how="inner")
-    placed = placed.with_columns(pl.lit("unit").alias("kind"))
-    columns = list(ADDRESS_REGISTER.schema)
-    register = pl.concat([access.select(columns), placed.select(columns)])
-    return register.sort("municipality_code", "kind", "address_id"), units.height - placed.height
+    schema = pl.Schema({**DAR_TABLES[entity], "replaced": pl.Boolean})
+    rows = pl.concat([schema.to_frame(), *_typed_portions(entity, path, None)])
+    if rows.select(pl.any_horizontal(pl.col(id_columns(entity)).is_null()).any()).item():
+        raise PermanentError(f"The delta file of {entity} has rows without id.", code="file_form")
+    if kind == "current":
+        rows = rows.with_columns((pl.col("replaced") | pl.col("valid_to").is_not_null()).alias("ended"))
+        rows = rows.sort("ended", "registered_from", "valid_from", descending=[True, False, False], maintain_order=True)
+    else:
+        rows = rows.with_columns(pl.col("replaced").alias("ended")).sort("ended", maintain_order=True)
+    return rows.drop("replaced")
 
 
-def portions(file: IO[bytes], schema: pl.Schema, portion_bytes: int = 32 << 20) -> Iterator[pl.DataFrame]:
+def portions(file: SupportsRead, schema: pl.Schema, portion_bytes: int = _PORTION_BYTES) -> Iterator[pl.DataFrame]:
     """The rows of a JSON array portion by portion.
 
     A portion is cut between two objects. What looks like that may stand inside a text, so the parser is the judge: of
-    the last places that look right, the last that leaves a readable array is taken.
+    the last places that look right, the last that leaves a readable array is taken. Raises ValueError when the file is
+    no array.
     """
     rest = file.read(portion_bytes).removeprefix(codecs.BOM_UTF8).lstrip()
     if not rest.startswith(b"["):
@@ -121,103 +129,188 @@ def _cuts(rest: bytes) -> list[re.Match[bytes]]:
 
 
 def _rows(objects: bytes, schema: pl.Schema) -> pl.DataFrame:
+    """The rows of objects with commas between them. Raises PolarsError where they are not."""
+    between = _BETWEEN.search(objects)
+    if between is not None and objects.count(b"\n") == objects.count(between[0]) * between[0].count(b"\n"):
+        # One object per line is read four times as fast. A comma that was none of these leaves a line unreadable.
+        lines = objects.replace(between[0], b"}\n{")
+        try:
+            frame = pl.read_ndjson(io.BytesIO(lines), schema=schema)
+        except pl.exceptions.PolarsError:
+            pass
+        else:
+            if frame.height == lines.count(b"\n") + 1:
+                return frame.select(list(schema))
     return pl.read_json(io.BytesIO(b"[" + objects + b"]"), schema=schema).select(list(schema))
 
 
+def _typed_portions(entity: str, path: Path, read: Read | None) -> Iterator[pl.DataFrame]:
+    """Portions of a file with the columns of DAR_TABLES[entity] and `replaced`, read ahead by a thread of its own."""
+    schema = pl.Schema(dict.fromkeys(ENTITIES[entity], pl.String()))
+    try:
+        with _opened(entity, path, read) as file, closing(_ahead(portions(file, schema))) as ready:
+            for rows in ready:
+                yield _typed(entity, rows)
+    except (zipfile.BadZipFile, zlib.error, EOFError, pl.exceptions.PolarsError, ValueError) as failure:
+        message = f"The file of {entity} is not a zipped JSON array: {type(failure).__name__}."
+        raise PermanentError(message, code="file_form") from None
+
+
+@contextmanager
+def _opened(entity: str, path: Path, read: Read | None) -> Iterator[SupportsRead]:
+    """The JSON text of a zip with one JSON member, or of a plain file."""
+    size = path.stat().st_size
+    with path.open("rb") as packed:
+        if path.suffix.lower() == ".json":
+            yield _Watched(packed, packed, size, read)
+            return
+        with zipfile.ZipFile(packed) as archive:
+            members = [name for name in archive.namelist() if name.lower().endswith(".json")]
+            if len(members) != 1:
+                raise PermanentError(f"The zip of {entity} holds {len(members)} JSON files, not one.", code="file_form")
+            with archive.open(members[0]) as file:
+                yield _Watched(file, packed, size, read)
+
+
+class _Watched:
+    """A file that tells how far the packed file beneath it has been read."""
+
+    def __init__(self, file: IO[bytes], packed: IO[bytes], size: int, read: Read | None) -> None:
+        self._file = file
+        self._packed = packed
+        self._size = size
+        self._told = read
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._file.read(size)
+        if self._told is not None:
+            self._told(min(self._packed.tell(), self._size), self._size)
+        return piece
+
+
+def _ahead(rows: Iterator[pl.DataFrame]) -> Generator[pl.DataFrame, None, None]:
+    """The same frames, the next of them made while the last one is worked on. Errors come through."""
+    ready: queue.Queue[pl.DataFrame | Exception | None] = queue.Queue(_PORTIONS_AHEAD)
+    stopped = threading.Event()
+
+    def put(item: pl.DataFrame | Exception | None) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for frame in rows:
+                put(frame)
+                if stopped.is_set():
+                    return
+            put(None)
+        except Exception as failure:
+            put(failure)
+
+    maker = threading.Thread(target=make, name="address-file-reader", daemon=True)
+    maker.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        maker.join()
+
+
+def _typed(entity: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Text rows with the fields of ENTITIES[entity] as columns of DAR_TABLES[entity], and `replaced`."""
+    high, low = halves(pl.col("id_lokalId"))
+    ids = {"id": _id("id_lokalId")} if id_columns(entity) == ["id"] else {"id_high": high, "id_low": low}
+    typed = rows.select(
+        **ids,
+        **_CONTENT[entity](),
+        **({"status": pl.col("status").cast(pl.UInt8)} if "status" in DAR_TABLES[entity] else {}),
+        valid_from=_moment("virkningFra"),
+        valid_to=_moment("virkningTil"),
+        registered_from=_moment("registreringFra"),
+        replaced=pl.col("registreringTil").is_not_null(),
+    )
+    if "id_high" in ids and (lost := typed["id_high"].null_count()):
+        raise PermanentError(f"The file of {entity} has {lost} rows whose id is no uuid.", code="file_form")
+    return typed
+
+
+def _address_fields() -> Mapping[str, pl.Expr]:
+    house_high, house_low = halves(pl.col("husnummer"))
+    door = _text(pl.coalesce("doerbetegnelse", "dørbetegnelse")).str.to_lowercase()
+    return {
+        "house_high": house_high,
+        "house_low": house_low,
+        "floor": _text(pl.col("etagebetegnelse")).str.to_lowercase(),
+        "door": _without_zeros(door),
+    }
+
+
+def _house_fields() -> Mapping[str, pl.Expr]:
+    point_high, point_low = halves(pl.col("adgangspunkt"))
+    return {
+        "house_number": _without_zeros(_text(pl.col("husnummertekst")).str.to_uppercase()),
+        "road": _id("navngivenVej"),
+        "postcode_id": _id("postnummer"),
+        "town": _id("supplerendeBynavn"),
+        "division": _id("kommuneinddeling"),
+        "point_high": point_high,
+        "point_low": point_low,
+    }
+
+
+def _point_fields() -> Mapping[str, pl.Expr]:
+    position = pl.col("position")
+    return {
+        "easting": position.str.extract(_POINT, 1).cast(pl.Float64),
+        "northing": position.str.extract(_POINT, 2).cast(pl.Float64),
+    }
+
+
+_CONTENT: Final[dict[str, Callable[[], Mapping[str, pl.Expr]]]] = {
+    "Adresse": _address_fields,
+    "Husnummer": _house_fields,
+    "Adressepunkt": _point_fields,
+    "NavngivenVej": lambda: {
+        "street_name": _text(pl.col("vejnavn")),
+        "short_street_name": _text(pl.col("vejadresseringsnavn")),
+    },
+    "NavngivenVejKommunedel": lambda: {
+        "road": _id("navngivenVej"),
+        "municipality_code": _text(pl.col("kommune")).str.zfill(4),
+        "street_code": _text(pl.col("vejkode")).str.zfill(4),
+    },
+    "NavngivenVejPostnummer": lambda: {"road": _id("navngivenVej"), "postcode_id": _id("postnummer")},
+    "Postnummer": lambda: {"postcode": _text(pl.col("postnr")).str.zfill(4), "district": _text(pl.col("navn"))},
+    "SupplerendeBynavn": lambda: {"supplementary_town": _text(pl.col("navn"))},
+}
+
+
 def _text(column: pl.Expr) -> pl.Expr:
-    """Stripped lower-case text; empty is null."""
-    stripped = column.str.strip_chars().str.to_lowercase()
+    """Stripped text; empty is null."""
+    stripped = column.str.strip_chars()
     return pl.when(stripped != "").then(stripped)
 
 
-def _access(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The access addresses with road, municipality, postal code, town and position."""
-    postcodes = frames["Postnummer"].select(
-        pl.col("id_lokalId").alias("postnummer"),
-        pl.col("postnr").str.zfill(4).alias("postcode"),
-        pl.col("navn").alias("district"),
-    )
-    towns = frames["SupplerendeBynavn"].select(
-        pl.col("id_lokalId").alias("supplerendeBynavn"), pl.col("navn").alias("supplementary_town")
-    )
-    points = frames["Adressepunkt"].select(
-        pl.col("id_lokalId").alias("adgangspunkt"),
-        pl.col("position").str.extract(_POINT, 1).cast(pl.Float64).alias("easting"),
-        pl.col("position").str.extract(_POINT, 2).cast(pl.Float64).alias("northing"),
-    )
-    roads = frames["NavngivenVej"].select(
-        pl.col("id_lokalId").alias("navngivenVej"),
-        pl.col("vejnavn").alias("street_name"),
-        pl.col("vejadresseringsnavn").alias("short_street_name"),
-    )
-    only_postcode = (
-        frames["NavngivenVejPostnummer"]
-        .unique()
-        .group_by("navngivenVej")
-        .agg(pl.when(pl.len() == 1).then(pl.col("postnummer").first()).alias("only_postcode"))
-    )
-    houses = (
-        frames["Husnummer"]
-        .join(only_postcode, on="navngivenVej", how="left")
-        .with_columns(pl.coalesce("postnummer", "only_postcode").alias("postnummer"))
-        .join(postcodes.unique("postnummer"), on="postnummer", how="left")
-        .join(towns.unique("supplerendeBynavn"), on="supplerendeBynavn", how="left")
-        .join(points.unique("adgangspunkt"), on="adgangspunkt", how="left")
-        .join(roads.unique("navngivenVej"), on="navngivenVej", how="left")
-    )
-    address_id = pl.col("id_lokalId").str.to_lowercase()
-    return (
-        _with_municipality(houses, frames["NavngivenVejKommunedel"])
-        .with_columns(
-            address_id.alias("address_id"),
-            address_id.alias("access_id"),
-            pl.lit("access").alias("kind"),
-            pl.col("husnummertekst").str.strip_chars().alias("house_number"),
-            pl.lit(None, pl.String).alias("floor"),
-            pl.lit(None, pl.String).alias("door"),
-            pl.col("status").cast(pl.Int64),
-        )
-        .select(list(ADDRESS_REGISTER.schema))
-    )
+def _without_zeros(text: pl.Expr) -> pl.Expr:
+    """The text without leading zeros, unless there is nothing else."""
+    bare = text.str.strip_chars_start("0")
+    return pl.when(bare == "").then(text).otherwise(bare)
 
 
-def _with_municipality(houses: pl.DataFrame, road_parts: pl.DataFrame) -> pl.DataFrame:
-    """Adds municipality_code and street_code.
-
-    A road's part in a municipality carries both codes. On a road of one part they are certain. A road through several
-    municipalities is settled by the house's own municipality, which is only an id of the administrative division
-    (DAGI): what it stands for is learnt from houses on roads of one part, and failing that the postal code's.
-    """
-    parts = road_parts.select(
-        "navngivenVej",
-        pl.col("kommune").str.zfill(4).alias("municipality_code"),
-        pl.col("vejkode").str.zfill(4).alias("street_code"),
-    ).sort("navngivenVej", "municipality_code", "street_code")
-    parts = parts.unique(["navngivenVej", "municipality_code"], keep="first", maintain_order=True)
-    single = parts.filter(pl.len().over("navngivenVej") == 1).rename(
-        {"municipality_code": "sure_municipality", "street_code": "sure_street"}
-    )
-    certain = houses.join(single, on="navngivenVej", how="left")
-    by_division = _usual(certain, "kommuneinddeling", "division_municipality")
-    by_postcode = _usual(certain, "postcode", "postcode_municipality")
-    settled = (
-        certain.join(by_division, on="kommuneinddeling", how="left")
-        .join(by_postcode, on="postcode", how="left")
-        .with_columns(
-            pl.coalesce("sure_municipality", "division_municipality", "postcode_municipality").alias(
-                "municipality_code"
-            )
-        )
-        .join(parts, on=["navngivenVej", "municipality_code"], how="left")
-    )
-    return settled.with_columns(pl.col("municipality_code").fill_null(UNKNOWN_MUNICIPALITY))
+def _id(field: str) -> pl.Expr:
+    return _text(pl.col(field)).str.to_lowercase()
 
 
-def _usual(certain: pl.DataFrame, by: str, name: str) -> pl.DataFrame:
-    """For each value of the column `by` the municipality that most of its certain houses are in."""
-    counted = certain.drop_nulls([by, "sure_municipality"]).group_by(by, "sure_municipality").len()
-    return (
-        counted.sort("len", "sure_municipality", descending=[True, False])
-        .unique(by, keep="first", maintain_order=True)
-        .select(by, pl.col("sure_municipality").alias(name))
-    )
+def _moment(field: str) -> pl.Expr:
+    """A time stamp with or without fractions, given in UTC (``Z``) or with an offset."""
+    text = pl.col(field)
+    moment = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
+    offset = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
+    return pl.coalesce(moment, offset)

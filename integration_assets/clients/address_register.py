@@ -1,38 +1,61 @@
 """DAR, the Danish address register (Danmarks Adresseregister), by the file downloads of Datafordeler.
 
-Belongs here: choosing, fetching and joining the files into the one flat frame of `domain.tables.ADDRESS_REGISTER`.
-Finding an address in it is `domain.addresses`.
+Belongs here: the service's list and its files on our disk. What a file holds is `clients.address_files`, which files
+belong together `clients.address_listing`, and what the register becomes `domain.addresses.dar_frames`.
 
-Promises: all files are national, current and of one generation, each checked by its MD5; a frame holds every unit and
-access address that the files hold, of any status. Does not promise the history of names and addresses (that is the
-bitemporal download), nor low memory for the whole country: about 16 columns of six million rows.
+Promises: all files of a set are national, of one kind and one generation, each checked by its MD5; a file that lies on
+the disk with the right MD5 is not fetched again.
 """
 
+import hashlib
 import logging
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
-from integration_assets.clients.address_files import ENTITIES, joined, read_entity
+from integration_assets.clients.address_files import entity_rows
+from integration_assets.clients.address_listing import (
+    DELTA,
+    TOTAL,
+    OfferedFile,
+    delta_chain,
+    latest_totals,
+    offered,
+)
 from integration_assets.clients.http import HttpClient, PermanentError, RetryPolicy, TransientError, json_answer
+from integration_assets.domain.addresses.dar_frames import register_frames
+from integration_assets.domain.addresses.dar_tables import DAR_TABLES, Kind
+from integration_assets.domain.addresses.flat_register import flat
 
 _LOG = logging.getLogger(__name__)
-_LISTING = "/FileDownloads/GetAvailableFileDownloads"
-_FILE = "/FileDownloads/GetFile"
-_PAGES_LIMIT = 1000
+_LISTING: Final = "/FileDownloads/GetAvailableFileDownloads"
+_FILE: Final = "/FileDownloads/GetFile"
+_PAGES_LIMIT: Final = 1000
+_PIECE_BYTES: Final = 1 << 20
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done ("fetch Adresse"), how much of it is done and how much there is (bytes)."""
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file on offer: its entity, generation and MD5 (None where the list has none)."""
+class FetchedFile:
+    """A file on our disk, with its MD5 as lower-case hex."""
 
-    entity: str
+    path: Path
+    md5: str
+
+
+@dataclass(frozen=True)
+class FetchedSet:
+    """Files of all entities, of one kind and generation: the whole register, or what changed since the one before."""
+
+    kind: Kind
     generation: int
-    md5: str | None
+    files: Mapping[str, FetchedFile]
 
 
 class AddressRegister:
@@ -52,71 +75,92 @@ class AddressRegister:
         self._api_key = api_key
         self._work_dir = work_dir
 
-    def generation(self) -> int:
+    def generation(self, kind: Kind = "current") -> int:
         """The number of the generation on offer; it grows whenever the register is published anew.
 
         Raises TransientError while the entities are of different generations (publishing is under way) or a file is
         missing, PermanentError when the key is refused.
         """
-        return _one_generation(self._files())
+        return self._totals(kind)[0].generation
+
+    def fetch_totals(self, folder: Path, kind: Kind, progress: Progress | None = None) -> FetchedSet:
+        """The files of the whole register in `folder` (made where it is missing).
+
+        Raises as `generation`, and TransientError when a file does not match its MD5 or when the register was
+        published anew meanwhile; what was fetched stays for the next try.
+        """
+        files = self._totals(kind)
+        paths = {file.entity: self._fetched(file, folder, _total_query(file, kind), progress) for file in files}
+        if self.generation(kind) != files[0].generation:
+            raise TransientError("The address register was published anew during the download.", code="generation")
+        return FetchedSet(kind, files[0].generation, paths)
+
+    def fetch_deltas(
+        self, folder: Path, kind: Kind, since: int, progress: Progress | None = None
+    ) -> list[FetchedSet] | None:
+        """The steps in `folder` that lead from generation `since` to the one on offer, in order.
+
+        None when the chain has a gap: then a total is needed. Raises as `fetch_totals`.
+        """
+        rows = self._listing()
+        until = latest_totals(offered(rows, TOTAL, kind), kind)[0].generation
+        chain = delta_chain(offered(rows, DELTA, kind), since, until)
+        if chain is None:
+            return None
+        return [
+            FetchedSet(
+                kind,
+                step[0].generation,
+                {file.entity: self._fetched(file, folder, {"Filename": file.name}, progress) for file in step},
+            )
+            for step in chain
+        ]
 
     def download(self, municipalities: Collection[str] | None = None) -> pl.DataFrame:
         """The register as one frame (schema of ADDRESS_REGISTER), all municipalities or those named (four digits).
 
-        Units whose access address is not in the files are left out and counted in the log. Raises as `generation`,
-        and TransientError when a file does not match its MD5, PermanentError when it has not the known form.
+        For registers that fit into memory as text; the whole country goes through a store. Units whose access address
+        is not in the files are left out and counted in the log. Raises as `fetch_totals`, and PermanentError when a
+        file has not the known form.
         """
-        files = self._files()
-        generation = _one_generation(files)
         with tempfile.TemporaryDirectory(prefix="address-register-", dir=self._work_dir) as folder:
-            frames: dict[str, pl.DataFrame] = {}
-            for file in files:
-                path = Path(folder) / f"{file.entity}.zip"
-                self._fetch(file, path)
-                frames[file.entity] = read_entity(file.entity, path)
-                path.unlink()
-        if _one_generation(self._files()) != generation:
-            raise TransientError("The address register was published anew during the download.", code="generation")
-        register, homeless = joined(frames)
+            total = self.fetch_totals(Path(folder), "current")
+            tables = {
+                entity: pl.concat([DAR_TABLES[entity].to_frame(), *entity_rows(entity, file.path)])
+                for entity, file in total.files.items()
+            }
+        frames, homeless = register_frames(total.generation, tables.__getitem__)
         if homeless:
-            _LOG.warning("%d unit addresses have no access address in generation %d.", homeless, generation)
-        if municipalities is not None:
-            register = register.filter(pl.col("municipality_code").is_in(sorted(set(municipalities))))
-        return register
+            _LOG.warning("%d unit addresses have no access address in generation %d.", homeless, total.generation)
+        return flat(frames, municipalities)
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._http.close()
 
-    def _fetch(self, file: _File, target: Path) -> None:
-        params = {
-            "Register": "DAR",
-            "LatestTotalForEntity": file.entity,
-            "type": "current",
-            "format": "JSON",
-            "apiKey": self._api_key,
-        }
-        md5 = self._http.download(_FILE, target, params=params)
-        if file.md5 is not None and md5 != file.md5.lower():
-            raise TransientError(f"The file of {file.entity} does not match its MD5.", code="md5")
+    def _totals(self, kind: Kind) -> list[OfferedFile]:
+        return latest_totals(offered(self._listing(), TOTAL, kind), kind)
 
-    def _files(self) -> list[_File]:
-        """The national current JSON total of each entity, the newest where several are on offer."""
-        chosen: dict[str, _File] = {}
-        for row in self._listing():
-            if not _is_national_total(row):
-                continue
-            try:
-                file = _File(row["entityname"], int(row["generationnumber"]), row.get("md5hash") or None)
-            except (KeyError, TypeError, ValueError):
-                raise PermanentError("The list of address files has not the known form.", code="listing") from None
-            if file.entity not in chosen or chosen[file.entity].generation < file.generation:
-                chosen[file.entity] = file
-        missing = [entity for entity in ENTITIES if entity not in chosen]
-        if missing:
-            message = f"The address register offers no national current file of {', '.join(missing)}."
-            raise TransientError(message, code="missing_file")
-        return [chosen[entity] for entity in ENTITIES]
+    def _fetched(
+        self, file: OfferedFile, folder: Path, query: Mapping[str, str], progress: Progress | None
+    ) -> FetchedFile:
+        """The file on our disk, fetched unless it is there already."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / Path(file.name).name
+        tell = progress or (lambda _what, _done, _all: None)
+        size = file.size or 0
+        if file.md5 is not None and path.exists() and _md5(path) == file.md5.lower():
+            tell(f"kept {file.entity}", size, size)
+            return FetchedFile(path, file.md5.lower())
+        tell(f"fetch {file.entity}", 0, size)
+        unfinished = path.with_name(f"{path.name}.part")
+        md5 = self._http.download(_FILE, unfinished, params={**query, "apiKey": self._api_key})
+        if file.md5 is not None and md5 != file.md5.lower():
+            unfinished.unlink()
+            raise TransientError(f"The file of {file.entity} does not match its MD5.", code="md5")
+        unfinished.replace(path)
+        tell(f"fetch {file.entity}", size, size)
+        return FetchedFile(path, md5)
 
     def _listing(self) -> list[dict[str, Any]]:
         """All files on offer, page by page, with lower-case names."""
@@ -132,27 +176,13 @@ class AddressRegister:
         raise PermanentError("The list of address files does not end.", code="listing")
 
 
-def _is_national_total(row: dict[str, Any]) -> bool:
-    """Whether a listed file is a current JSON total of the whole country, of an entity that is needed.
-
-    Files of single municipalities carry the same entity, and names begin alike (Adresse, Adressepunkt), so entity and
-    municipality are compared as fields, never by the start of the file's name.
-    """
-    entity = row.get("entityname")
-    return (
-        entity in ENTITIES
-        and not row.get("municipalitycode")
-        and f"_{entity}_TotalDownload_" in str(row.get("filename", f"_{entity}_TotalDownload_"))
-        and str(row.get("typeofdownload", "")).lower() == "totaldownload"
-        and str(row.get("typeofdata", "")).lower() == "current"
-        and str(row.get("containedfileformat", "")).lower() == "json"
-    )
+def _total_query(file: OfferedFile, kind: Kind) -> dict[str, str]:
+    return {"Register": "DAR", "LatestTotalForEntity": file.entity, "type": kind, "format": "JSON"}
 
 
-def _one_generation(files: list[_File]) -> int:
-    generations = {file.entity: file.generation for file in files}
-    if len(set(generations.values())) != 1:
-        lowest, highest = min(generations.values()), max(generations.values())
-        message = f"The address files are of generations {lowest} to {highest}; a set is loaded only when they agree."
-        raise TransientError(message, code="generation")
-    return files[0].generation
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()

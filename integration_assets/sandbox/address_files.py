@@ -1,17 +1,18 @@
 """The address register of the sandbox: Danmarks Adresseregister (DAR) as the file downloads of Datafordeler give it.
 
-Belongs here: the list of files, the files, their generation. One zip with one JSON file per entity, whole register
-("total"), versions in force ("current"). The answers have the shape that public clients of the service read.
+Belongs here: the list of files, the files, their generation. One zip with one JSON file per entity: the whole register
+("total") or what changed since the generation before ("delta"), the versions in force ("current") or all of them
+("bitemporal"). The answers have the shape that public clients of the service read.
 """
 
+import dataclasses
 import hashlib
 import io
 import json
 import secrets
 import threading
-import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import is_
@@ -22,18 +23,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from integration_assets.sandbox.address_changes import MISBEHAVIOUR
+from integration_assets.sandbox.address_history import Content, History, changes
+from integration_assets.sandbox.address_rows import entities
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 
 _REGISTER = "DAR"
 _GENERATION = "register:generation"
 _EXPIRES_AFTER = timedelta(days=7)
-_NAMESPACE = uuid.UUID("b5c7a3de-52a4-4f3d-9b6e-0f0a4d7f2c11")
+_DELTAS_KEPT = 7
 _ROWS_PER_CHUNK = 2000
 # A fixed day: the same content makes the same bytes.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-_FIRST_DAGI_ID = 389_100
-_CURRENT = "3"
+_CURRENT, _BITEMPORAL = "Current", "Bitemporal"
+_TOTAL, _DELTA = "TotalDownload", "DeltaDownload"
 
 Json = dict[str, Any]
 
@@ -44,11 +48,11 @@ def build(store: Store, options: SandboxOptions) -> Starlette:
 
     def available(request: Request) -> Response:
         asked = _parameters(request)
-        return _refused(asked, options) or _listing(files.current(), asked)
+        return _refused(asked, options) or _listing(files.served(), asked)
 
     def get_file(request: Request) -> Response:
         asked = _parameters(request)
-        return _refused(asked, options) or _download(files.current(), asked)
+        return _refused(asked, options) or _download(files.served(), asked)
 
     # Plain functions: making the files of a large town takes seconds, in a thread beside the event loop.
     return Starlette(
@@ -65,14 +69,22 @@ class DownloadFile:
 
     entity: str
     municipality: str | None
-    name: str
+    download: str
+    kind: str
+    number: int
     content: bytes
     md5: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, unique among all generations."""
+        part = f"{self.municipality}_" if self.municipality else ""
+        return f"DAR_V3_{self.entity}_{part}{self.download}_json_{self.kind}_{self.number}.zip"
 
 
 @dataclass(frozen=True)
 class Generation:
-    """The files of one state of the register, by name."""
+    """The files of one state of the register, and the deltas that led to it."""
 
     number: int
     made_at: datetime
@@ -82,53 +94,79 @@ class Generation:
 class AddressFiles:
     """Makes the files of the register, once per content, and numbers the generations.
 
-    The number grows with every change of content and survives the process (collection `register:generation`).
+    The number grows with every change of content and survives the process (collection `register:generation`), as do
+    the former versions of rows. Deltas do not: after a restart, and when the register was made anew, there are none.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._history = History(store)
         self._lock = threading.Lock()
-        self._made_from: tuple[list[Json], list[Json]] = ([], [])
+        self._made_from = Content([], [])
         self._generation: Generation | None = None
+        self._deltas: list[list[DownloadFile]] = []
 
     def current(self) -> Generation:
         """The generation of what the store holds now."""
         with self._lock:
-            units = list(self._store.load("register:unit").values())
-            access = list(self._store.load("register:access").values())
-            if self._generation is None or not (_same(units, self._made_from[0]) and _same(access, self._made_from[1])):
-                self._generation = self._make(units, access)
-                self._made_from = (units, access)
+            now = Content(
+                list(self._store.load("register:unit").values()), list(self._store.load("register:access").values())
+            )
+            made = self._made_from
+            if self._generation is None or not (_same(now.units, made.units) and _same(now.access, made.access)):
+                self._generation = self._make(now, self._generation)
+                self._made_from = now
             return self._generation
 
-    def _make(self, units: list[Json], access: list[Json]) -> Generation:
-        packed = [
-            (entity, municipality, _zip(entity, rows()))
-            for entity, municipality, rows in _entities(units, {row["id"]: row for row in access})
-        ]
-        digest = hashlib.md5(usedforsecurity=False)
-        for _, _, content in packed:
-            digest.update(content)
-        number, made_at = self._number(digest.hexdigest())
-        files = tuple(
-            DownloadFile(
-                entity,
-                municipality,
-                f"DAR_V3_{entity}_{f'{municipality}_' if municipality else ''}TotalDownload_json_Current_{number}.zip",
-                content,
-                hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            )
-            for entity, municipality, content in packed
-        )
-        return Generation(number, made_at, files)
+    def served(self) -> Generation:
+        """The current generation as it is given out: with what the plan of misbehaviour does to it."""
+        plan = self._store.load(MISBEHAVIOUR).get("plan")
+        return self.current() if plan is None else _spoiled(self.current(), plan)
 
-    def _number(self, digest: str) -> tuple[int, datetime]:
+    def _make(self, now: Content, earlier: Generation | None) -> Generation:
+        made_at = datetime.now(UTC)
+        deltas: dict[str, dict[str, list[Json]]] = {}
+        if earlier is not None:
+            changed = changes(self._made_from, now)
+            if changed is None:
+                self._history.forget()
+                self._deltas.clear()
+            else:
+                deltas = self._history.record(changed, made_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        current = self._packed(now)
+        digest = hashlib.md5(usedforsecurity=False)
+        for _, _, content in current:
+            digest.update(content)
+        number, made_at = self._number(digest.hexdigest(), made_at)
+        if deltas and earlier is not None and number == earlier.number + 1:
+            self._deltas = [*self._deltas, _delta_files(deltas, number)][-_DELTAS_KEPT:]
+        files = [
+            *(_file(entity, part, _TOTAL, _CURRENT, number, content) for entity, part, content in current),
+            *self._bitemporal(current, number),
+            *(file for step in self._deltas for file in step),
+        ]
+        return Generation(number, made_at, tuple(files))
+
+    def _packed(self, now: Content) -> list[tuple[str, str | None, bytes]]:
+        return [
+            (entity, municipality, _zip(entity, (self._history.stamped(entity, row) for row in rows())))
+            for entity, municipality, rows in entities(now.units, {row["id"]: row for row in now.access})
+        ]
+
+    def _bitemporal(self, current: list[tuple[str, str | None, bytes]], number: int) -> Iterable[DownloadFile]:
+        """The totals with all versions; without former ones they are the rows in force."""
+        former = self._history.former()
+        for entity, municipality, content in current:
+            if municipality is None:
+                packed = _zip(entity, [*_rows(content), *former[entity]]) if entity in former else content
+                yield _file(entity, None, _TOTAL, _BITEMPORAL, number, packed)
+
+    def _number(self, digest: str, made_at: datetime) -> tuple[int, datetime]:
         known = self._store.load(_GENERATION).get(_REGISTER)
         if known is not None and known["digest"] == digest:
             return known["number"], datetime.fromisoformat(known["made_at"])
         # A reset of the sandbox forgets the stored number; this process still knows its own.
         last = max(known["number"] if known else 0, self._generation.number if self._generation else 0)
-        made_at = datetime.now(UTC)
         body = {"number": last + 1, "digest": digest, "made_at": made_at.isoformat()}
         self._store.put(_GENERATION, _REGISTER, body)
         return last + 1, made_at
@@ -138,10 +176,45 @@ def _same(now: list[Json], then: list[Json]) -> bool:
     return len(now) == len(then) and all(map(is_, now, then))
 
 
+def _file(entity: str, municipality: str | None, download: str, kind: str, number: int, content: bytes) -> DownloadFile:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return DownloadFile(entity, municipality, download, kind, number, content, md5)
+
+
+def _delta_files(deltas: dict[str, dict[str, list[Json]]], number: int) -> list[DownloadFile]:
+    """The deltas of one step: a file for every entity, without rows where nothing changed."""
+    names = [entity for entity, municipality, _ in entities([], {}) if municipality is None]
+    return [
+        _file(entity, None, _DELTA, kind, number, _zip(entity, by_entity.get(entity, [])))
+        for kind, by_entity in deltas.items()
+        for entity in names
+    ]
+
+
+def _spoiled(generation: Generation, plan: dict[str, list[str]]) -> Generation:
+    """The generation with what is wrong by plan."""
+    number = generation.number + bool(plan["halved"])
+    files: list[DownloadFile] = []
+    for file in generation.files:
+        if file.download == _DELTA or file.municipality is not None:
+            files.append(file)
+            continue
+        content = _zip(file.entity, _rows(file.content)[::2]) if file.entity in plan["halved"] else file.content
+        content = content[: len(content) // 2] if file.entity in plan["truncated"] else content
+        own = _file(file.entity, None, _TOTAL, file.kind, number - (file.entity in plan["older"]), content)
+        files.append(dataclasses.replace(own, md5="0" * 32) if file.entity in plan["wrong_md5"] else own)
+    return Generation(number, generation.made_at, tuple(files))
+
+
+def _rows(content: bytes) -> list[Json]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return json.loads(archive.read(archive.namelist()[0]))
+
+
 def _zip(entity: str, rows: Iterable[Json]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        name = zipfile.ZipInfo(f"DAR_V3_{entity}_TotalDownload_json_Current.json", _ZIP_DATE)
+        name = zipfile.ZipInfo(f"DAR_V3_{entity}.json", _ZIP_DATE)
         name.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(name, "w", force_zip64=True) as file:
             file.write(b"[")
@@ -155,157 +228,6 @@ def _zip(entity: str, rows: Iterable[Json]) -> bytes:
                     chunk.clear()
             file.write(("".join(chunk) + "]").encode())
     return packed.getvalue()
-
-
-Rows = Callable[[], Iterator[Json]]
-
-
-def _entities(units: list[Json], access: dict[str, Json]) -> list[tuple[str, str | None, Rows]]:
-    """Entity, municipality (None: national) and a function that makes the rows, for every file on offer."""
-    places = list(access.values())
-    municipalities = sorted({row["municipality_code"] for row in places})
-    national: list[tuple[str, str | None, Rows]] = [
-        ("Adresse", None, lambda: (_adresse(unit, access[unit["access_id"]]) for unit in units)),
-        ("Husnummer", None, lambda: map(_husnummer, places)),
-        ("Adressepunkt", None, lambda: map(_adressepunkt, places)),
-        ("NavngivenVej", None, lambda: map(_navngiven_vej, _once(places, "road_id"))),
-        ("NavngivenVejKommunedel", None, lambda: map(_kommunedel, _once(places, "road_id", "municipality_code"))),
-        ("NavngivenVejPostnummer", None, lambda: map(_vej_postnummer, _once(places, "road_id", "postcode"))),
-        ("Postnummer", None, lambda: map(_postnummer, _once(places, "postcode"))),
-        ("SupplerendeBynavn", None, lambda: map(_supplerende_bynavn, _once(_with_town(places), *_TOWN_KEY))),
-    ]
-
-    def points_of(municipality: str) -> Rows:
-        return lambda: (_adressepunkt(row) for row in places if row["municipality_code"] == municipality)
-
-    # Address points also come municipality by municipality, beside the national file: a trap for careless choosing.
-    return [*national, *(("Adressepunkt", code, points_of(code)) for code in municipalities)]
-
-
-_TOWN_KEY = ("supplementary_town", "municipality_code")
-
-
-def _with_town(places: list[Json]) -> list[Json]:
-    return [row for row in places if row["supplementary_town"]]
-
-
-def _once(places: Iterable[Json], *names: str) -> list[Json]:
-    """The first access address for every distinct value of the named parts."""
-    found: dict[tuple[Any, ...], Json] = {}
-    for row in places:
-        found.setdefault(tuple(row[name] for name in names), row)
-    return list(found.values())
-
-
-def _id(kind: str, *parts: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, "|".join((kind, *parts))))
-
-
-def _version(entity: str, local_id: str, status: str, **own: Any) -> Json:
-    """A row with what every entity carries: identity, status and both times (from; no end while in force)."""
-    return {
-        "id_lokalId": local_id,
-        "id_namespace": f"http://data.gov.dk/dar/{entity.lower()}",
-        "status": status,
-        **own,
-        "registreringFra": "2018-05-31T22:00:00.000000Z",
-        "registreringTil": None,
-        "virkningFra": "2000-02-05T11:00:00.000000Z",
-        "virkningTil": None,
-        "datafordelerOpdateringstid": "2018-06-01T01:00:00.000000Z",
-    }
-
-
-def _place_text(access: Json) -> str:
-    parts = (access["supplementary_town"], f"{access['postcode']} {access['district']}")
-    return ", ".join(part for part in parts if part)
-
-
-def _adresse(unit: Json, access: Json) -> Json:
-    floor, door = unit["floor"] or "", unit["door"] or ""
-    where = f"{floor}. {door}".strip() if floor else door
-    # The designation is made with the short road name: it must not be taken for the full one.
-    start = f"{access['addressing_street_name']} {access['house_number']}"
-    return _version(
-        "Adresse",
-        unit["id"],
-        str(unit["status"]),
-        adressebetegnelse=", ".join(part for part in (start, where, _place_text(access)) if part),
-        etagebetegnelse=floor,
-        doerbetegnelse=door,
-        husnummer=unit["access_id"],
-        bygning=None,
-        doerpunkt=None,
-    )
-
-
-def _husnummer(access: Json) -> Json:
-    town = access["supplementary_town"]
-    start = f"{access['addressing_street_name']} {access['house_number']}"
-    point = _id("point", access["id"])
-    return _version(
-        "Husnummer",
-        access["id"],
-        str(access["status"]),
-        husnummertekst=access["house_number"],
-        adgangsadressebetegnelse=f"{start}, {_place_text(access)}",
-        navngivenVej=access["road_id"],
-        postnummer=_id("postcode", access["postcode"]),
-        supplerendeBynavn=_id("town", town, access["municipality_code"]) if town else None,
-        # An id of the administrative division (DAGI), not the municipality's code.
-        kommuneinddeling=str(_FIRST_DAGI_ID + int(access["municipality_code"])),
-        adgangspunkt=point,
-        vejpunkt=None,
-        jordstykke=None,
-        vejmidte=None,
-    )
-
-
-def _adressepunkt(access: Json) -> Json:
-    position = f"POINT({access['x']} {access['y']})"
-    return _version("Adressepunkt", _id("point", access["id"]), _CURRENT, position=position)
-
-
-def _navngiven_vej(access: Json) -> Json:
-    return _version(
-        "NavngivenVej",
-        access["road_id"],
-        _CURRENT,
-        vejnavn=access["street_name"],
-        vejadresseringsnavn=access["addressing_street_name"],
-        udtaltvejnavn=access["street_name"],
-    )
-
-
-def _kommunedel(access: Json) -> Json:
-    return _version(
-        "NavngivenVejKommunedel",
-        _id("part", access["road_id"], access["municipality_code"]),
-        _CURRENT,
-        kommune=access["municipality_code"],
-        vejkode=access["street_code"],
-        navngivenVej=access["road_id"],
-    )
-
-
-def _vej_postnummer(access: Json) -> Json:
-    return _version(
-        "NavngivenVejPostnummer",
-        _id("road postcode", access["road_id"], access["postcode"]),
-        _CURRENT,
-        navngivenVej=access["road_id"],
-        postnummer=_id("postcode", access["postcode"]),
-    )
-
-
-def _postnummer(access: Json) -> Json:
-    postcode = access["postcode"]
-    return _version("Postnummer", _id("postcode", postcode), _CURRENT, postnr=postcode, navn=access["district"])
-
-
-def _supplerende_bynavn(access: Json) -> Json:
-    town = access["supplementary_town"]
-    return _version("SupplerendeBynavn", _id("town", town, access["municipality_code"]), _CURRENT, navn=town)
 
 
 def _parameters(request: Request) -> dict[str, str]:
@@ -326,10 +248,10 @@ def _listing(generation: Generation, asked: dict[str, str]) -> Response:
             "fileName": file.name,
             "register": _REGISTER,
             "entityName": file.entity,
-            "typeOfDownload": "TotalDownload",
-            "typeOfData": "Current",
+            "typeOfDownload": file.download,
+            "typeOfData": file.kind,
             "version": "3",
-            "generationNumber": generation.number,
+            "generationNumber": file.number,
             "generationTime": generation.made_at.isoformat(),
             "expirationDate": (generation.made_at + _EXPIRES_AFTER).isoformat(),
             "containedFileFormat": "json",
@@ -348,14 +270,12 @@ def _listing(generation: Generation, asked: dict[str, str]) -> Response:
 
 
 def _download(generation: Generation, asked: dict[str, str]) -> Response:
-    by_entity = (
-        asked.get("register") == _REGISTER
-        and asked.get("type", "").lower() == "current"
-        and asked.get("format", "").lower() == "json"
-    )
+    by_entity = asked.get("register") == _REGISTER and asked.get("format", "").lower() == "json"
     for file in generation.files:
         if file.name == asked.get("filename") or (
             by_entity
+            and file.download == _TOTAL
+            and file.kind.lower() == asked.get("type", "").lower()
             and file.entity == asked.get("latesttotalforentity")
             and file.municipality == asked.get("municipalitycode")
         ):

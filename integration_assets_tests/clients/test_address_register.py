@@ -3,15 +3,19 @@
 import hashlib
 import io
 import json
+import threading
+import uuid
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from integration_assets.clients.address_files import portions, read_entity
+from integration_assets.clients.address_files import entity_changes, entity_rows, portions
+from integration_assets.clients.address_listing import DELTA, TOTAL, OfferedFile, delta_chain, latest_totals, offered
 from integration_assets.clients.address_register import AddressRegister
 from integration_assets.clients.http import PermanentError, TransientError
 from integration_assets.domain.tables import ADDRESS_REGISTER
@@ -19,9 +23,34 @@ from integration_assets_tests.clients.wire import FAST, Reply, Seen, serving
 
 Rows = list[dict[str, Any]]
 KEY = "sandbox-key"
+UUID_FIELDS = {"id_lokalId", "husnummer", "navngivenVej", "postnummer", "supplerendeBynavn", "adgangspunkt"}
+NAMES: dict[str, str] = {}
+
+
+def uid(name: str) -> str:
+    """The uuid that stands for a short name in the files of this module."""
+    made = str(uuid.uuid5(uuid.NAMESPACE_OID, name.lower()))
+    NAMES[made] = name.lower()
+    return made.upper() if name.isupper() else made
+
+
+def named(ids: pl.Series) -> list[str]:
+    """The short names of uuids, sorted."""
+    return sorted(NAMES[each] for each in ids)
 
 
 def content() -> dict[str, Rows]:
+    """The rows of `short_content` with uuids in the place of short names."""
+    return {
+        entity: [
+            {field: uid(value) if field in UUID_FIELDS and value else value for field, value in row.items()}
+            for row in rows
+        ]
+        for entity, rows in short_content().items()
+    }
+
+
+def short_content() -> dict[str, Rows]:
     """Road r1 lies in one municipality, r2 in two; h5 has no division, h6 and h7 lie on lost roads."""
     return {
         "Adresse": [
@@ -130,17 +159,17 @@ def download(service: Callable[[Seen], Reply], **options: Any) -> pl.DataFrame:
 def test_the_frame_has_the_declared_schema_and_every_access_address_and_unit() -> None:
     frame = download(Downloads(content()))
     assert frame.schema == ADDRESS_REGISTER.schema
-    assert sorted(frame.filter(pl.col("kind") == "access")["address_id"]) == ["h1", "h2", "h3", "h4", "h5", "h6", "h7"]
-    assert sorted(frame.filter(pl.col("kind") == "unit")["address_id"]) == ["u1", "u2", "u3"]
+    assert named(frame.filter(pl.col("kind") == "access")["address_id"]) == ["h1", "h2", "h3", "h4", "h5", "h6", "h7"]
+    assert named(frame.filter(pl.col("kind") == "unit")["address_id"]) == ["u1", "u2", "u3"]
 
 
 def test_a_unit_carries_what_its_access_address_has() -> None:
     frame = download(Downloads(content()))
-    assert frame.filter(pl.col("address_id") == "u1").row(0, named=True) == {
-        "address_id": "u1",
+    assert frame.filter(pl.col("address_id") == uid("u1")).row(0, named=True) == {
+        "address_id": uid("u1"),
         "municipality_code": "0461",
         "kind": "unit",
-        "access_id": "h1",
+        "access_id": uid("h1"),
         "street_name": "Borgmester Ålborgs Gade",
         "short_street_name": "Borgm Ålborgs G",
         "street_code": "0012",
@@ -157,17 +186,18 @@ def test_a_unit_carries_what_its_access_address_has() -> None:
 
 
 def test_empty_floor_and_door_are_null_and_statuses_numbers() -> None:
-    frame = download(Downloads(content())).filter(pl.col("address_id").is_in(["u2", "u3", "h1"])).sort("address_id")
-    assert frame.select("floor", "door", "status", "easting").rows() == [
-        (None, None, 3, 588123.45),
-        (None, None, 4, 588000.0),
-        (None, None, 3, None),
-    ]
+    frame = download(Downloads(content()))
+    found = {NAMES[row[0]]: row[1:] for row in frame.select("address_id", "floor", "door", "status", "easting").rows()}
+    assert found["h1"] == (None, None, 3, 588123.45)
+    assert found["u2"] == (None, None, 4, 588000.0)
+    assert found["u3"] == (None, None, 3, None)
 
 
 def test_a_road_through_two_municipalities_takes_the_code_of_the_house_s_own() -> None:
     frame = download(Downloads(content()))
-    codes = {row[0]: row[1:] for row in frame.select("address_id", "municipality_code", "street_code").iter_rows()}
+    codes = {
+        NAMES[row[0]]: row[1:] for row in frame.select("address_id", "municipality_code", "street_code").iter_rows()
+    }
     assert codes["h2"] == ("0461", "0100")  # its division is that of h1, which lies on a road of one municipality
     assert codes["h3"] == codes["u3"] == ("0462", "0200")
     assert codes["h5"] == ("0462", "0200")  # no division: the municipality of its postal code
@@ -177,12 +207,12 @@ def test_a_road_through_two_municipalities_takes_the_code_of_the_house_s_own() -
 
 def test_a_house_without_postal_code_takes_the_only_one_of_its_road() -> None:
     frame = download(Downloads(content()))
-    assert frame.filter(pl.col("address_id") == "h6")["postcode"].to_list() == ["5000"]
+    assert frame.filter(pl.col("address_id") == uid("h6"))["postcode"].to_list() == ["5000"]
 
 
 def test_municipalities_can_be_chosen() -> None:
     frame = download(Downloads(content()), municipalities=["0462"])
-    assert sorted(frame["address_id"]) == ["h3", "h4", "h5", "u3"]
+    assert named(frame["address_id"]) == ["h3", "h4", "h5", "u3"]
 
 
 def test_units_without_access_address_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -235,7 +265,7 @@ def test_a_file_of_another_form_is_permanent(broken: bytes, tmp_path: Path) -> N
     path = tmp_path / "x.zip"
     path.write_bytes(broken)
     with pytest.raises(PermanentError, match="zipped JSON array"):
-        read_entity("Postnummer", path)
+        list(entity_rows("Postnummer", path))
 
 
 def test_nothing_is_left_on_the_disk(tmp_path: Path) -> None:
@@ -263,3 +293,107 @@ def test_an_empty_array_has_no_rows_and_a_cut_off_one_is_an_error() -> None:
     assert list(portions(io.BytesIO(b"\xef\xbb\xbf[ ]\n"), schema)) == []
     with pytest.raises(ValueError, match="does not end"):
         list(portions(io.BytesIO(b'[{"navn":"a"},{"navn":"b"'), schema))
+
+
+def test_objects_with_other_commas_between_them_are_read_too() -> None:
+    text = b'[{"navn":"a"},{"navn":"b"}, {"navn":"},{"},\n{"navn":"d"}]'
+    (frame,) = portions(io.BytesIO(text), pl.Schema({"navn": pl.String()}))
+    assert frame["navn"].to_list() == ["a", "b", "},{", "d"]
+
+
+def test_a_damaged_zip_is_permanent_and_its_reader_ends(tmp_path: Path) -> None:
+    rows = [{"id_lokalId": str(uuid.uuid4()), "navn": uuid.uuid4().hex} for _ in range(5000)]
+    packed = bytearray(zipped(rows))
+    packed[len(packed) // 2 : len(packed) // 2 + 200] = b"\xff" * 200
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed)
+    before = threading.active_count()
+    with pytest.raises(PermanentError, match="The file of SupplerendeBynavn is not a zipped JSON array"):
+        list(entity_rows("SupplerendeBynavn", path))
+    assert threading.active_count() == before
+
+
+def written(tmp_path: Path, rows: Rows) -> Path:
+    path = tmp_path / "x.zip"
+    path.write_bytes(zipped(rows))
+    return path
+
+
+def test_numbers_floors_and_doors_have_one_form(tmp_path: Path) -> None:
+    number = str(uuid.uuid4())
+    homes = [("ST", "TV"), (" 2 ", "004"), ("kl", "0"), ("", ""), (None, None), ("k2", "a/12")]
+    rows = [{"id_lokalId": number, "husnummer": number, "etagebetegnelse": f, "doerbetegnelse": d} for f, d in homes]
+    (units,) = entity_rows("Adresse", written(tmp_path, rows))
+    assert units.select("floor", "door").rows() == [
+        ("st", "tv"), ("2", "4"), ("kl", "0"), (None, None), (None, None), ("k2", "a/12"),
+    ]  # fmt: skip
+    texts = ["12B", "012b", " 3 ", "", None]
+    (houses,) = entity_rows(
+        "Husnummer", written(tmp_path, [{"id_lokalId": number, "husnummertekst": t} for t in texts])
+    )
+    assert houses["house_number"].to_list() == ["12B", "12B", "3", None, None]
+
+
+def test_replaced_registrations_are_left_out_and_times_are_read(tmp_path: Path) -> None:
+    rows = [
+        {"id_lokalId": "a", "navn": "Før", "registreringTil": "2019-01-01T00:00:00Z"},
+        {"id_lokalId": "A", "navn": "Nu", "virkningFra": "2018-07-01T00:00:00.500000+02:00", "virkningTil": None},
+    ]
+    (towns,) = entity_rows("SupplerendeBynavn", written(tmp_path, rows))
+    assert towns.select("id", "supplementary_town").rows() == [("a", "Nu")]
+    assert towns["valid_from"][0] == datetime(2018, 6, 30, 22, 0, 0, 500000, tzinfo=UTC)
+
+
+def test_changes_say_what_is_no_more(tmp_path: Path) -> None:
+    day, later = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
+    rows = [
+        {"id_lokalId": "a", "navn": "Ny", "registreringFra": later, "virkningFra": later},
+        {"id_lokalId": "a", "navn": "Gl", "registreringFra": day, "registreringTil": later, "virkningFra": day},
+        {"id_lokalId": "a", "navn": "Gl", "registreringFra": later, "virkningFra": day, "virkningTil": later},
+        {"id_lokalId": "b", "navn": "Nedlagt", "registreringFra": later, "virkningFra": day, "virkningTil": later},
+    ]
+    path = written(tmp_path, rows)
+    current = entity_changes("SupplerendeBynavn", "current", path)
+    last = current.unique("id", keep="last", maintain_order=True).sort("id")
+    assert last.select("id", "supplementary_town", "ended").rows() == [("a", "Ny", False), ("b", "Nedlagt", True)]
+    bitemporal = entity_changes("SupplerendeBynavn", "bitemporal", path)
+    assert [row["supplementary_town"] for row in bitemporal.iter_rows(named=True) if row["ended"]] == ["Gl"]
+    assert bitemporal.height == 4
+    with pytest.raises(PermanentError, match="rows without id"):
+        entity_changes("SupplerendeBynavn", "current", written(tmp_path, [{"navn": "Ingen"}]))
+
+
+def listed(entity: str, generation: int, version: str, download: str = TOTAL) -> dict[str, Any]:
+    return {
+        "filename": f"DAR_V{version}_{entity}_{download}_json_Current_{generation}.zip",
+        "entityname": entity,
+        "typeofdownload": download,
+        "typeofdata": "Current",
+        "generationnumber": generation,
+        "version": version,
+        "containedfileformat": "json",
+        "filesizeinbytes": "12",
+    }
+
+
+def test_generations_are_counted_within_the_newest_version_of_the_data_model() -> None:
+    entities = list(content())
+    rows = [listed(entity, 900, "2") for entity in entities] + [listed(entity, 7, "3") for entity in entities]
+    files = offered(rows, TOTAL, "current")
+    assert {(file.generation, file.size) for file in latest_totals(files, "current")} == {(7, 12)}
+    assert offered(rows, TOTAL, "bitemporal") == offered(rows, DELTA, "current") == []
+    with pytest.raises(PermanentError, match="has not the known form"):
+        offered([{**rows[0], "generationnumber": "many"}], TOTAL, "current")
+
+
+def test_deltas_are_used_only_without_a_gap() -> None:
+    entities = list(content())
+    files = [OfferedFile(entity, step, f"{entity}_{step}", None, None) for step in (5, 6, 7) for entity in entities]
+    chain = delta_chain(reversed(files), 5, 7)
+    assert chain is not None
+    assert [{file.generation for file in step} for step in chain] == [{6}, {7}]
+    assert {file.entity for file in chain[0]} == set(entities)
+    assert delta_chain(files, 3, 7) is None
+    assert delta_chain(files, 5, 8) is None
+    assert delta_chain(files[:-1], 5, 7) is None
+    assert delta_chain(files, 7, 7) == []

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from integration_assets.cache.engine import embedded_server_url
-from integration_assets.sandbox import address_files, address_sample
+from integration_assets.sandbox import address_changes, address_files, address_sample
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets_tests.sandbox.loopback import running
@@ -64,8 +64,8 @@ def available(client: httpx.Client) -> list[Json]:
     return answer.json()["availableFileDownloads"]
 
 
-def get_file(client: httpx.Client, entity: str) -> bytes:
-    asked = {"Register": "DAR", "LatestTotalForEntity": entity, "type": "current", "format": "JSON", "apiKey": KEY}
+def get_file(client: httpx.Client, entity: str, kind: str = "current") -> bytes:
+    asked = {"Register": "DAR", "LatestTotalForEntity": entity, "type": kind, "format": "JSON", "apiKey": KEY}
     return client.get("/FileDownloads/GetFile", params=asked).raise_for_status().content
 
 
@@ -185,13 +185,14 @@ def test_a_missing_or_wrong_key_is_unauthorised(client: httpx.Client, path: str,
 
 def test_list_offers_every_entity_in_one_generation(client: httpx.Client) -> None:
     offered = available(client)
-    national = [entry for entry in offered if entry["municipalityCode"] is None]
-    assert {entry["entityName"] for entry in national} == ENTITIES
-    assert len(national) == len(ENTITIES)
+    totals = [entry for entry in offered if entry["municipalityCode"] is None]
+    national = {(entry["entityName"], entry["typeOfData"]): entry for entry in totals}
+    assert set(national) == {(entity, kind) for entity in ENTITIES for kind in ("Current", "Bitemporal")}
+    assert len(totals) == len(national)
     assert len({entry["generationNumber"] for entry in offered}) == 1
-    assert {(entry["typeOfData"], entry["containedFileFormat"]) for entry in offered} == {("Current", "json")}
-    for entry in national:
-        content = get_file(client, entry["entityName"])
+    assert {(entry["typeOfDownload"], entry["containedFileFormat"]) for entry in offered} == {("TotalDownload", "json")}
+    for (entity, kind), entry in national.items():
+        content = get_file(client, entity, kind.lower())
         assert len(content) == entry["fileSizeInBytes"]
         assert hashlib.md5(content).hexdigest() == entry["md5Hash"]
 
@@ -209,7 +210,7 @@ def test_address_points_also_come_by_municipality(client: httpx.Client) -> None:
 def test_unknown_file_is_not_found(client: httpx.Client) -> None:
     asked = {"Register": "DAR", "LatestTotalForEntity": "Bygning", "type": "current", "format": "JSON", "apiKey": KEY}
     assert client.get("/FileDownloads/GetFile", params=asked).status_code == 404
-    asked |= {"LatestTotalForEntity": "Adresse", "type": "bitemporal"}
+    asked |= {"LatestTotalForEntity": "Adresse", "type": "temporal"}
     assert client.get("/FileDownloads/GetFile", params=asked).status_code == 404
 
 
@@ -270,3 +271,91 @@ def test_generation_grows_when_the_content_changes_and_only_then(
         assert available(restarted)[0]["generationNumber"] == before + 1, "a restart is no new generation"
     store.delete("register:unit", added["id"])
     assert available(client)[0]["generationNumber"] == before + 2
+
+
+@pytest.fixture
+def own(server_dir: Path, sample: tuple[list[Json], list[Json]]) -> Iterator[Store]:
+    """A store of a test's own, with the addresses of Dragør."""
+    store = Store(embedded_server_url(server_dir, f"addresses_{uuid.uuid4().hex}"))
+    units, access = sample
+    houses = {row["id"]: row for row in access if row["postcode"] == "2791"}
+    store.put_many("register:access", houses)
+    store.put_many("register:unit", {row["id"]: row for row in units if row["access_id"] in houses})
+    yield store
+    store.close()
+
+
+def files_of(store: Store) -> dict[str, address_files.DownloadFile]:
+    return {file.name: file for file in address_files.AddressFiles(store).served().files}
+
+
+def test_a_change_makes_a_delta_of_the_rows_that_changed(own: Store) -> None:
+    files = address_files.AddressFiles(own)
+    first = files.current()
+    assert {file.download for file in first.files} == {"TotalDownload"}
+    house = next(iter(own.load("register:access").values()))
+    on_road = [row for row in own.load("register:access").values() if row["road_id"] == house["road_id"]]
+    units = {
+        unit["id"] for unit in own.load("register:unit").values() if unit["access_id"] in {r["id"] for r in on_road}
+    }
+    assert address_changes.rename_road(own, house["road_id"], "Nyt Navn Vej") == len(on_road)
+    second = files.current()
+    assert second.number == first.number + 1
+    deltas = {(file.entity, file.kind): rows(file.content) for file in second.files if file.download == "DeltaDownload"}
+    assert set(deltas) == {(entity, kind) for entity in ENTITIES for kind in ("Current", "Bitemporal")}
+    (road,) = deltas["NavngivenVej", "Current"]
+    assert (road["id_lokalId"], road["vejnavn"]) == (house["road_id"], "Nyt Navn Vej")
+    assert {row["id_lokalId"] for row in deltas["Adresse", "Current"]} == units
+    assert deltas["Postnummer", "Current"] == deltas["Adressepunkt", "Bitemporal"] == []
+    replaced, ended, new = deltas["NavngivenVej", "Bitemporal"]
+    assert replaced["vejnavn"] == ended["vejnavn"] == house["street_name"]
+    moment = new["virkningFra"]
+    assert (replaced["registreringTil"], replaced["virkningTil"]) == (moment, None)
+    assert (ended["registreringFra"], ended["registreringTil"], ended["virkningTil"]) == (moment, None, moment)
+    assert (new["vejnavn"], new["registreringFra"], new["virkningTil"]) == ("Nyt Navn Vej", moment, None)
+
+
+def test_the_bitemporal_total_keeps_what_was_and_the_current_one_does_not(own: Store) -> None:
+    files = address_files.AddressFiles(own)
+    files.current()
+    unit = next(iter(own.load("register:unit").values()))
+    address_changes.close_unit(own, unit["id"])
+    added = address_changes.add_unit(own, unit["access_id"], "9", "tv")
+    files.current()
+    made = files_of(own)
+    number = max(file.number for file in made.values())
+    current = rows(made[f"DAR_V3_Adresse_TotalDownload_json_Current_{number}.zip"].content)
+    every = rows(made[f"DAR_V3_Adresse_TotalDownload_json_Bitemporal_{number}.zip"].content)
+    assert [row["status"] for row in current if row["id_lokalId"] == unit["id"]] == ["4"]
+    versions = [row for row in every if row["id_lokalId"] == unit["id"] and row["registreringTil"] is None]
+    assert sorted((row["status"], row["virkningTil"] is None) for row in versions) == [("3", False), ("4", True)]
+    assert [row["etagebetegnelse"] for row in every if row["id_lokalId"] == added] == ["9"]
+    assert len(every) == len(current) + 2
+
+
+def test_a_register_made_anew_has_no_history(own: Store) -> None:
+    files = address_files.AddressFiles(own)
+    first = files.current()
+    own.clear("register:unit")
+    second = files.current()
+    assert second.number == first.number + 1
+    assert {file.download for file in second.files} == {"TotalDownload"}
+
+
+def test_files_can_be_wrong_on_purpose(own: Store) -> None:
+    right = files_of(own)
+    number = max(file.number for file in right.values())
+    address_changes.misbehave(own, wrong_md5=("Adresse",), older=("Postnummer",), truncated=("Husnummer",))
+    wrong = files_of(own)
+    name = f"DAR_V3_{{}}_TotalDownload_json_Current_{number}.zip"
+    adresse = wrong[name.format("Adresse")]
+    assert hashlib.md5(adresse.content).hexdigest() != adresse.md5
+    assert name.format("Postnummer") not in wrong
+    assert f"DAR_V3_Postnummer_TotalDownload_json_Current_{number - 1}.zip" in wrong
+    with pytest.raises(zipfile.BadZipFile):
+        rows(wrong[name.format("Husnummer")].content)
+    address_changes.misbehave(own, halved=("Adresse",))
+    halved = files_of(own)[f"DAR_V3_Adresse_TotalDownload_json_Current_{number + 1}.zip"]
+    assert len(rows(halved.content)) == -(-len(rows(right[name.format("Adresse")].content)) // 2)
+    address_changes.behave(own)
+    assert files_of(own) == right
