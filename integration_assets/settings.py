@@ -8,7 +8,7 @@ settings never opens a connection, and code loads without any of them: what is m
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -77,6 +77,18 @@ class Settings(BaseSettings):
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
     address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")
+
+    address_provider: Literal["local", "dawa"] = Field(
+        default="local", description="Who resolves addresses: our copy of the register, or a host of DAWA's protocol"
+    )
+    address_second_opinion: Literal["none", "adressevask"] = Field(
+        default="none", description="Who is asked about texts that were not resolved"
+    )
+    dawa_url: str | None = Field(default=None, description="Base URL of a host that speaks DAWA's protocol")
+    dawa_api_key: SecretStr | None = Field(default=None, description="Its key (X-Api-Key), where it asks for one")
+    adressevask_url: str | None = Field(default=None, description="Base URL of Adressevask")
+    adressevask_token: SecretStr | None = Field(default=None, description="Its token, ten characters at least")
+    adressevask_parallel: int = Field(default=16, ge=1, le=16, description="Questions to Adressevask under way at once")
 
     person_register_url: str | None = Field(default=None, description="Person look-up (PersonBaseDataExtended)")
     person_search_url: str | None = Field(default=None, description="Address search (ADRSOG1)")

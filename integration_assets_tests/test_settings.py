@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from integration_assets.resources.adressevask import AdressevaskResource
+from integration_assets.resources.dawa import DawaResource
 from integration_assets.settings import MissingSetting, Settings
 
 
@@ -56,3 +59,33 @@ def test_secrets_do_not_show() -> None:
     shown = repr(Settings(cipher_key="very-secret", kmd_ee_url="mssql+pyodbc://user:pass@host/db"))
     assert "very-secret" not in shown
     assert "pass" not in shown
+
+
+def test_addresses_are_resolved_by_our_own_register_unless_another_provider_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (Settings().address_provider, Settings().address_second_opinion) == ("local", "none")
+    monkeypatch.setenv("INTEGRATION_ADDRESS_PROVIDER", "dawa")
+    monkeypatch.setenv("INTEGRATION_ADDRESS_SECOND_OPINION", "adressevask")
+    assert (Settings().address_provider, Settings().address_second_opinion) == ("dawa", "adressevask")
+    monkeypatch.setenv("INTEGRATION_ADDRESS_PROVIDER", "google")
+    with pytest.raises(ValidationError, match="address_provider"):
+        Settings()
+
+
+def test_adressevask_is_never_asked_more_than_sixteen_questions_at_once() -> None:
+    with pytest.raises(ValidationError, match="adressevask_parallel"):
+        Settings(adressevask_parallel=17)
+
+
+def test_the_other_address_services_open_with_what_the_settings_name() -> None:
+    bare = Settings()
+    with pytest.raises(MissingSetting, match="INTEGRATION_DAWA_URL"):
+        DawaResource(settings=bare).get()
+    with pytest.raises(MissingSetting, match="INTEGRATION_ADRESSEVASK_URL"):
+        AdressevaskResource(settings=bare).get()
+    named = Settings(dawa_url="http://dawa", adressevask_url="http://vask", adressevask_token="ten-characters")
+    for resource in (DawaResource(settings=named), AdressevaskResource(settings=named)):
+        assert resource.get() is resource.get()
+        resource.get().close()
+    assert "ten-characters" not in repr(named)

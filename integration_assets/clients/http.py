@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,14 @@ def client_certificate(certificate: Path, ca: Path | None = None) -> ssl.SSLCont
     return context
 
 
+@cache
+def _known_authorities() -> ssl.SSLContext:
+    """What TLS is verified against by default. Read once: the list of authorities is long."""
+    return httpx.create_ssl_context()
+
+
 def _error_parts(response: httpx.Response) -> tuple[str | None, str]:
-    """Code and message of an error answer: OData, LoRa, OAuth or plain text."""
+    """Code and message of an error answer: OData, LoRa, OAuth, DAWA or plain text."""
     try:
         body = json.loads(response.content)
     except ValueError:
@@ -132,8 +139,8 @@ def _error_parts(response: httpx.Response) -> tuple[str | None, str]:
         return None, str(body)
     error = body.get("error", body)
     if isinstance(error, dict):
-        code = error.get("code") or error.get("ErrorCode")
-        message = error.get("message") or error.get("Message") or error.get("text") or ""
+        code = error.get("code") or error.get("ErrorCode") or error.get("type")
+        message = error.get("message") or error.get("Message") or error.get("text") or error.get("title") or ""
         return (None if code in (None, "") else str(code)), str(message)
     return str(error), str(body.get("error_description", body.get("text", "")))
 
@@ -175,7 +182,7 @@ class HttpClient:
             timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s, pool=read_timeout_s),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            verify=tls,
+            verify=_known_authorities() if tls is True else tls,
         )
 
     def request(

@@ -21,7 +21,9 @@ from starlette.types import ASGIApp
 from integration_assets.sandbox.faults import FaultPlan
 
 # Module names, in the order in which they start. A module that does not exist is left out.
-SYSTEM_MODULES = ("lora", "dataverse", "address_files", "person_register", "company_register")
+SYSTEM_MODULES = (
+    "lora", "dataverse", "address_files", "dawa", "adressevask", "person_register", "company_register",
+)  # fmt: skip
 
 
 class SandboxSystem(Protocol):
@@ -41,7 +43,8 @@ class SandboxOptions:
     `customers` and `seed` are the town that `POST /town` builds when its body names none. `ports` fixes ports by
     system name ("control" too); others are those of the last start when still free, else chosen by the operating
     system. `settings` are the product settings that the sandbox makes up and keeps (ids, secrets, keys); `serve`
-    fills them in before the systems are built.
+    fills them in before the systems are built. `dawa_closed` answers everything at DAWA with 410 Gone;
+    `adressevask_codes` are washing texts that Adressevask answers with this code, whatever the register says.
     """
 
     data_dir: Path
@@ -52,3 +55,5 @@ class SandboxOptions:
     systems: tuple[str, ...] = SYSTEM_MODULES
     settings: Mapping[str, str] = field(default_factory=dict)
     kmd_ee_url: str = ""
+    dawa_closed: bool = False
+    adressevask_codes: Mapping[str, int] = field(default_factory=dict)
