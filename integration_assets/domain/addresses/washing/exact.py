@@ -1,0 +1,86 @@
+"""Addresses by their codes alone: no names are looked at, nothing is judged, so that it costs next to nothing."""
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from integration_assets.domain.addresses import texts
+from integration_assets.domain.addresses.washing import answers, codes
+from integration_assets.domain.addresses.washing.choosing import CURRENT_STATUSES
+from integration_assets.domain.addresses.washing.houses import expanded
+from integration_assets.domain.addresses.washing.index import END, WashingIndex
+from integration_assets.domain.addresses.washing.washed import UNIT
+
+COLUMNS: Final = (*("municipality_code", "street_code", "house_number", "house_letter", "floor", "door", "postcode"),)
+"""Components that are looked at; missing columns count as null."""
+
+FOUND: Final = pl.Schema({"row": pl.UInt32, "unit_id": pl.String, "access_id": pl.String})
+"""The address of a row of components, by the row's number; unit_id null where access addresses were asked for."""
+
+
+def by_codes(components: pl.DataFrame, index: WashingIndex, kind: str = UNIT) -> pl.DataFrame:
+    """FOUND for the rows of `components` (text, COLUMNS) whose codes mean exactly one existing address, in their order.
+
+    Street code (vejkode) with postal code, or with municipality where no postal code is given, and house number with
+    letter. Of units, floor and door as well: empty ones mean the unit without them.
+    """
+    rows = _normalized(components)
+    at_house = rows.join(_streets(rows, index), on="row", maintain_order="left").with_columns(
+        codes.house_key(pl.col("street"), pl.col("house")).alias("key")
+    )
+    houses = index.access
+    at_house = at_house.filter(pl.col("key").is_not_null())
+    key = at_house["key"].to_numpy()
+    hits = expanded(at_house, houses.house, key, key, "access_row")
+    row = hits["access_row"].to_numpy()
+    hits = hits.filter(pl.Series(np.isin(houses.status[row], CURRENT_STATUSES) & (houses.valid_to[row] == END)))
+    if kind != UNIT:
+        return _only(hits, hits["access_row"], None, index)
+    access = pl.Series(houses.access[hits["access_row"].to_numpy()])
+    unit = hits.select(index.vocabulary.unit_key(pl.lit(access), pl.col("floor"), pl.col("door")))
+    key = unit.to_series().to_numpy()
+    hits = expanded(hits, index.units.unit, key, key, "unit_row")
+    row = hits["unit_row"].to_numpy()
+    units = index.units
+    hits = hits.filter(pl.Series(np.isin(units.status[row], CURRENT_STATUSES) & (units.valid_to[row] == END)))
+    return _only(hits, hits["access_row"], hits["unit_row"], index)
+
+
+def _normalized(components: pl.DataFrame) -> pl.DataFrame:
+    given = components.select(
+        (pl.col(name) if name in components.columns else pl.lit(None)).cast(pl.String).alias(name) for name in COLUMNS
+    )
+    return given.select(
+        texts.street_code("street_code").alias("street_code"),
+        texts.municipality_code("municipality_code").alias("municipality_code"),
+        texts.postcode("postcode").alias("postcode"),
+        texts.house("house_number", "house_letter").alias("house"),
+        texts.floor("floor").alias("floor"),
+        texts.door("door").alias("door"),
+    ).with_row_index("row")
+
+
+def _streets(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
+    """Row and street of the street codes, each pair once."""
+    places = index.places.filter(pl.col("valid_to").is_null())
+    places = places.select("street_code", "municipality_code", "postcode", "street")
+    given = rows.select("row", "street_code", "municipality_code", "postcode").drop_nulls("street_code")
+    without = pl.col("postcode").is_null()
+    in_postcode = given.filter(~without).join(places, on=["street_code", "postcode"])
+    in_municipality = given.filter(without).join(places, on=["street_code", "municipality_code"])
+    return pl.concat([in_postcode.select("row", "street"), in_municipality.select("row", "street")]).unique()
+
+
+def _only(hits: pl.DataFrame, access_rows: pl.Series, unit_rows: pl.Series | None, index: WashingIndex) -> pl.DataFrame:
+    """FOUND of the rows with one address, by the positions of houses and units in the index."""
+    access = access_rows.to_numpy()
+    address = access if unit_rows is None else unit_rows.to_numpy()
+    single = pl.Series(address).to_frame("address").with_columns(hits["row"]).unique().filter(pl.len().over("row") == 1)
+    chosen = pl.DataFrame({"row": hits["row"], "access_row": access, "address": address})
+    chosen = chosen.join(single.select("row"), on="row", how="semi").unique("row").sort("row")
+    house, unit = chosen["access_row"].to_numpy(), chosen["address"].to_numpy()
+    nobody = pl.Series([None], dtype=pl.String).new_from_index(0, chosen.height)
+    units = nobody if unit_rows is None else answers.uuids(index.units.id_high[unit], index.units.id_low[unit])
+    access_ids = answers.uuids(index.access.id_high[house], index.access.id_low[house])
+    return pl.DataFrame([chosen["row"].cast(pl.UInt32), units.alias("unit_id"), access_ids.alias("access_id")])
