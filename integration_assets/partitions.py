@@ -1,11 +1,18 @@
-"""The partitions that analysts see: supply areas (forsyningsområder), registered by the source sensor as they come."""
+"""The partitions that analysts see.
+
+Supply areas (forsyningsområder), registered by the source sensor as they come; and municipalities (kommuner), by which
+the rows of the address register are kept.
+"""
 
 from collections.abc import Sequence
 from itertools import groupby
 
 import dagster as dg
 
+from integration_assets.domain.addresses.municipalities import KEYS
+
 SUPPLY_AREAS = dg.DynamicPartitionsDefinition(name="supply_area")
+MUNICIPALITIES = dg.StaticPartitionsDefinition(KEYS)
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -29,3 +36,7 @@ def keys_between(first: str, last: str, all_keys: Sequence[str]) -> list[str]:
     if first not in all_keys or last not in all_keys:
         return []
     return list(all_keys[all_keys.index(first) : all_keys.index(last) + 1])
+
+
+ALL_MUNICIPALITIES = range_tags(KEYS[0], KEYS[-1])
+"""The run tags of a load of the whole address register."""

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
     address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")
+    address_register_kind: Literal["current", "bitemporal"] = Field(
+        default="bitemporal", description="Files to load: with former names and addresses (bitemporal) or without"
+    )
 
     address_provider: Literal["local", "dawa"] = Field(
         default="local", description="Who resolves addresses: our copy of the register, or a host of DAWA's protocol"

@@ -1,6 +1,7 @@
 """What the body of an asset needs from its run: supply areas, the journal, rejections recorded with metadata."""
 
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -8,6 +9,8 @@ import dagster as dg
 import polars as pl
 
 from integration_assets.cache.store import Cache
+
+_SECONDS_BETWEEN_REPORTS = 10.0
 
 
 def areas_of(context: dg.AssetExecutionContext) -> list[str]:
@@ -29,6 +32,19 @@ def journaled(context: dg.AssetExecutionContext, cache: Cache) -> Iterator[dict[
     areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
     cache.journal.record(context.run.run_id, name_of(context), areas, counts, started, datetime.now(UTC))
     context.add_output_metadata({name: dg.MetadataValue.int(value) for name, value in counts.items()})
+
+
+def report_progress(context: dg.AssetExecutionContext) -> Callable[[str, int, int], None]:
+    """Tells the run's log, every few seconds, what is being done and how much of it is done."""
+    told = time.monotonic()
+
+    def tell(what: str, done: int, size: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _SECONDS_BETWEEN_REPORTS:
+            told = time.monotonic()
+            context.log.info("%s: %s of %s bytes", what, f"{done:,}", f"{size:,}")
+
+    return tell
 
 
 def record_rejections(

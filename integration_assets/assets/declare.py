@@ -23,7 +23,7 @@ def table_asset(
     kinds: set[str],
     ins: Mapping[str, dg.AssetIn] | None = None,
     deps: Sequence[dg.AssetKey | dg.AssetSpec] = (),
-    partitioned: bool = True,
+    partitions: dg.PartitionsDefinition[str] = SUPPLY_AREAS,
 ) -> Decorator:
     """Declares an asset that fills `table`: its function returns the frame, the IO manager merges it."""
     decorated = dg.asset(
@@ -34,8 +34,8 @@ def table_asset(
         owners=OWNERS,
         ins=ins,
         deps=list(deps),
-        partitions_def=SUPPLY_AREAS if partitioned else None,
-        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key=IO_MANAGER,
         metadata={
             "dagster/column_schema": column_schema(table),
@@ -44,6 +44,15 @@ def table_asset(
         },
     )
     return _referenced(decorated)
+
+
+def file_asset(
+    key: dg.AssetKey, *, kinds: set[str], description: str, deps: Sequence[dg.AssetKey | dg.AssetSpec]
+) -> Decorator:
+    """Declares an asset that keeps itself in files and has no partitions."""
+    return _referenced(
+        dg.asset(key=key, group_name=key.path[0], description=description, kinds=kinds, owners=OWNERS, deps=list(deps))
+    )
 
 
 def delivery_asset(
@@ -84,8 +93,13 @@ def _referenced(decorated: Decorator) -> Decorator:
 
 
 def upstream(table: EntityTable, columns: Sequence[str] | None = None) -> dg.AssetIn:
-    """The frame of a table as an input: of the same supply areas, or all of it where the table has no areas.
+    """The frame of a table as an input: of the same supply areas, or all of it where the table is not kept by them.
 
     `columns` are those that the asset needs, where it does not need all.
     """
-    return dg.AssetIn(key=dg.AssetKey(list(table.asset)), metadata={"columns": list(columns)} if columns else None)
+    by_area = table.partition == str(SUPPLY_AREAS.name)
+    return dg.AssetIn(
+        key=dg.AssetKey(list(table.asset)),
+        metadata={"columns": list(columns)} if columns else None,
+        partition_mapping=None if by_area else dg.AllPartitionMapping(),
+    )

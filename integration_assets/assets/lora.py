@@ -5,14 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import polars as pl
 
+from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
 from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
-from integration_assets.domain.addresses.resolve import Register
 from integration_assets.domain.registry import desired
 from integration_assets.domain.tables import (
-    ADDRESS_REGISTER,
     KMD_INSTALLATIONS,
     RESOLVED_BILLING_ADDRESSES,
     RESOLVED_CONSUMPTION_ADDRESSES,
@@ -25,6 +24,7 @@ from integration_assets.flows.registry import SYSTEM, desired_customers, desired
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.washing import WashingResource
 
 KINDS = {"rest", "json"}
 
@@ -39,13 +39,14 @@ AGREEMENT_COLUMNS = (*RELATION_COLUMNS, "consumption_place_id")
     "customers",
     description="Persons (organisation/bruger) and companies (organisation/organisation) in the registry.",
     kinds=KINDS,
-    ins={"resolved": upstream(RESOLVED_CUSTOMERS), "register": upstream(ADDRESS_REGISTER)},
+    ins={"resolved": upstream(RESOLVED_CUSTOMERS)},
+    deps=[WASHING_INDEX],
 )
 def lora_customers(
     context: dg.AssetExecutionContext,
     resolved: pl.DataFrame,
-    register: pl.DataFrame,
     cache: CacheResource,
+    washing: WashingResource,
     lora: LoraResource,
 ) -> None:
     """Delivers the parties that these areas name."""
@@ -53,7 +54,7 @@ def lora_customers(
     # Two areas may name the same person: the later of two runs sees the rows of both, and its view is the one kept.
     with journaled(context, store) as counts:
         with advisory_lock(store.engine, "desired:lora/customers"):
-            rows = desired_customers(resolved, store, object_ids(lora.settings), Register(register), areas_of(context))
+            rows = desired_customers(resolved, store, object_ids(lora.settings), washing.index(), areas_of(context))
             _desire(store, "customers", rows, counts)
         _deliver(context, store, lora, "customers", counts)
 

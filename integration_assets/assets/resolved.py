@@ -3,10 +3,12 @@
 import dagster as dg
 import polars as pl
 
+from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, journaled, name_of, record_rejections
 from integration_assets.assets.declare import table_asset, upstream
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
 from integration_assets.domain.addresses import resolve
+from integration_assets.domain.addresses.washing.washed import ACCESS, UNIT
 from integration_assets.domain.tables import (
     ADDRESS_REGISTER,
     KMD_CUSTOMERS,
@@ -28,6 +30,7 @@ from integration_assets.flows.resolution import (
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.registers import RegistersResource
+from integration_assets.resources.washing import WashingResource
 
 PLACE_COLUMNS = (
     *("customer_number", "supply_area", "street_name", "street_code", "house_number", "house_letter"),
@@ -40,18 +43,19 @@ BILLING_COLUMNS = ("customer_number", "supply_area", "billing_street_line", "bil
 @table_asset(
     RESOLVED_CONSUMPTION_ADDRESSES,
     kinds={"polars"},
-    ins={"customers": upstream(KMD_CUSTOMERS, columns=PLACE_COLUMNS), "register": upstream(ADDRESS_REGISTER)},
+    ins={"customers": upstream(KMD_CUSTOMERS, columns=PLACE_COLUMNS)},
+    deps=[WASHING_INDEX],
 )
 def resolved_consumption_addresses(
     context: dg.AssetExecutionContext,
     customers: pl.DataFrame,
-    register: pl.DataFrame,
     cache: CacheResource,
+    washing: WashingResource,
     business_day: BusinessDay,
 ) -> pl.DataFrame:
     """Resolves the typed address of each consumption place."""
     with journaled(context, cache.get()) as counts:
-        resolved = resolve.consumption(customers, resolve.Register(register))
+        resolved = resolve.consumption(customers, washing.washer(cache.get()).components(customers, UNIT))
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
@@ -67,7 +71,7 @@ def resolved_consumption_addresses(
         "consumption": upstream(RESOLVED_CONSUMPTION_ADDRESSES),
         "register": upstream(ADDRESS_REGISTER),
     },
-    deps=[PERSON_REGISTER.key, COMPANY_REGISTER.key],
+    deps=[PERSON_REGISTER.key, COMPANY_REGISTER.key, WASHING_INDEX],
 )
 def resolved_customers(
     context: dg.AssetExecutionContext,
@@ -76,6 +80,7 @@ def resolved_customers(
     register: pl.DataFrame,
     cache: CacheResource,
     registers: RegistersResource,
+    washing: WashingResource,
     business_day: BusinessDay,
 ) -> pl.DataFrame:
     """Completes numbers and identifies the parties; a row whose main customer stays unknown is withheld."""
@@ -89,7 +94,8 @@ def resolved_customers(
             CustomerSources(
                 customers=customers,
                 consumption=consumption,
-                register=resolve.Register(register),
+                washer=washing.washer(store),
+                addresses=lambda wanted: register.filter(pl.col("address_id").is_in(wanted.implode())),
                 previous=store.read(RESOLVED_CUSTOMERS, areas, include_vanished=True),
                 rejected=store.rejections.open(name_of(context), areas),
             ),
@@ -114,23 +120,23 @@ def resolved_customers(
     ins={
         "customers": upstream(KMD_CUSTOMERS, columns=BILLING_COLUMNS),
         "parties": upstream(RESOLVED_CUSTOMERS, columns=("customer_number", "party_id", "party_kind", "number")),
-        "register": upstream(ADDRESS_REGISTER),
     },
+    deps=[WASHING_INDEX],
 )
 def resolved_billing_addresses(
     context: dg.AssetExecutionContext,
     customers: pl.DataFrame,
     parties: pl.DataFrame,
-    register: pl.DataFrame,
     cache: CacheResource,
     registers: RegistersResource,
+    washing: WashingResource,
     business_day: BusinessDay,
 ) -> pl.DataFrame:
     """Resolves the billing line; where it names no address, the main customer's registered address stands in."""
     store = cache.get()
     with journaled(context, store) as counts:
         resolved = billing_addresses(
-            customers, parties, store.answers, object_ids(registers.settings), resolve.Register(register)
+            customers, parties, store.answers, object_ids(registers.settings), washing.washer(store)
         )
         record_rejections(
             context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
@@ -142,18 +148,20 @@ def resolved_billing_addresses(
 @table_asset(
     RESOLVED_INSTALLATION_ADDRESSES,
     kinds={"polars"},
-    ins={"installations": upstream(KMD_INSTALLATIONS), "register": upstream(ADDRESS_REGISTER)},
+    ins={"installations": upstream(KMD_INSTALLATIONS)},
+    deps=[WASHING_INDEX],
 )
 def resolved_installation_addresses(
     context: dg.AssetExecutionContext,
     installations: pl.DataFrame,
-    register: pl.DataFrame,
     cache: CacheResource,
+    washing: WashingResource,
     business_day: BusinessDay,
 ) -> pl.DataFrame:
     """Resolves the alternative place of each installation that has one."""
     with journaled(context, cache.get()) as counts:
-        resolved = resolve.alternative(installations, resolve.Register(register))
+        places = resolve.alternative_places(installations)
+        resolved = resolve.alternative(places, washing.washer(cache.get()).components(places, ACCESS))
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
@@ -163,5 +171,7 @@ def resolved_installation_addresses(
 
 def _count_methods(rows: pl.DataFrame, counts: dict[str, int]) -> None:
     counts["rows"] = rows.height
+    for category, number in rows.group_by("category").len().sort("category").iter_rows():
+        counts[f"category_{category}"] = number
     for method, number in rows.group_by("method").len().sort("method").iter_rows():
         counts[f"by_{method}"] = number

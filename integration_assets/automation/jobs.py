@@ -12,6 +12,6 @@ main_flow = dg.define_asset_job(
 
 address_register = dg.define_asset_job(
     "address_register",
-    selection=dg.AssetSelection.assets(["addresses", "register"]),
-    description="Loads the address register when a new generation is published.",
+    selection=dg.AssetSelection.groups("addresses").materializable(),
+    description="Loads the address register when a new generation is published, and indexes it for washing.",
 )

@@ -18,6 +18,7 @@ from integration_assets.cache.tables import entity_tables
 from integration_assets.domain.source import supply_area
 from integration_assets.domain.tables import ADDRESS_REGISTER
 from integration_assets.partitions import (
+    ALL_MUNICIPALITIES,
     RANGE_END,
     RANGE_START,
     SUPPLY_AREAS,
@@ -155,7 +156,7 @@ def new_address_register(
 
     A load that failed is asked for again at the next tick.
     """
-    generation = str(address_files.get().generation())
+    generation = str(address_files.get().generation(address_files.settings.address_register_kind))
     loaded = register_is_loaded(cache)
     request = f"address_register:{generation}"
     outcome = outcomes(context.instance, [request]).get(request)
@@ -168,7 +169,7 @@ def new_address_register(
             dg.RunRequest(
                 job_name=address_register.name,
                 run_key=f"{request}:{datetime.now(UTC).isoformat()}",
-                tags={AS_OF_TAG: business_day.today().isoformat(), REQUEST_TAG: request},
+                tags={**ALL_MUNICIPALITIES, AS_OF_TAG: business_day.today().isoformat(), REQUEST_TAG: request},
             )
         ],
     )

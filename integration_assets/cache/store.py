@@ -13,6 +13,7 @@ from integration_assets.cache.journal import Journal
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
+from integration_assets.cache.washings import Washings
 from integration_assets.domain.schema import EntityTable
 
 SEALED_ENTITIES = frozenset({"customers", "contacts"})
@@ -52,6 +53,11 @@ class Cache:
     def answers(self) -> RegisterAnswers:
         """Answers of the person and company registers, and the audit of questions."""
         return RegisterAnswers(self.engine, self.cipher)
+
+    @cached_property
+    def washings(self) -> Washings:
+        """What address texts were found to mean, and what operators decided."""
+        return Washings(self.engine)
 
     def read(
         self,

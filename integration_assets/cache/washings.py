@@ -11,21 +11,8 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
-from integration_assets.cache.copying import copy_in, copy_out
-
-ANSWERS: Final = pl.Schema(
-    {
-        "text": pl.String,
-        "normalized": pl.String,
-        "category": pl.String,
-        "outcome": pl.String,
-        "method": pl.String,
-        "unit_id": pl.String,
-        "access_id": pl.String,
-        "evidence": pl.String,  # JSON object: what else washing told, e.g. differences and candidates
-    }
-)
-"""An answer as it is kept, by its text."""
+from integration_assets.cache.copying import as_number, copy_in, copy_out
+from integration_assets.domain.addresses.washing.evidence import ANSWERS
 
 CHANGES: Final = pl.Schema(
     {
@@ -47,6 +34,9 @@ DECISIONS: Final = pl.Schema(
     {"normalized": pl.String, "address_id": pl.String, "decided_by": pl.String, "note": pl.String}
 )
 """What an operator decided about a normalized text; address_id null: there is no such address."""
+
+BOOK: Final = pl.Schema({"kind": pl.String, **DECISIONS, "decided_at": pl.Datetime("us", "UTC")})
+"""Decisions as they are listed."""
 
 _SEPARATOR: Final = "\x1e"
 _ASKED: Final = "ANY(string_to_array(%s, chr(30)))"
@@ -127,6 +117,13 @@ class Washings:
         query = f"SELECT {', '.join(DECISIONS)} FROM address_decision WHERE kind = %s AND normalized = {_ASKED}"
         with self._engine.connect() as connection:
             return copy_out(connection, query, DECISIONS, [kind, _joined(normalized)])
+
+    def all_decisions(self) -> pl.DataFrame:
+        """All decisions: BOOK, the latest first."""
+        columns = ", ".join(as_number(name, dtype) for name, dtype in BOOK.items())
+        query = f"SELECT {columns} FROM address_decision ORDER BY address_decision.decided_at DESC, kind, normalized"
+        with self._engine.connect() as connection:
+            return copy_out(connection, query, BOOK)
 
 
 def _joined(texts: pl.Series) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from integration_assets.assets.kmd_ee import limits_of
+from integration_assets.cache.washing_store import NoWashingIndex
 from integration_assets.clients.http import CallError
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain.gates import GateClosed
@@ -19,6 +20,7 @@ from integration_assets.flows.lookups import Mandate
 from integration_assets.flows.plan import Means, Plan, known_areas, make_plan
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import open_cache
+from integration_assets.resources.washing import WashingResource
 from integration_assets.settings import SETTINGS_FILE_VARIABLE, MissingSetting, Settings
 
 DONE, REFUSED, UNKNOWN_AREA, UNCONFIGURED = 0, 1, 2, 3
@@ -47,6 +49,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
         means = Means(
             kmd_ee=KmdEe(source),
             cache=cache,
+            index=WashingResource(settings=settings).index(),
             ids=object_ids(settings),
             mandate=Mandate(settings.completion_authority, settings.completion_legal_basis),
             limits=limits_of(settings),
@@ -58,6 +61,9 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
             complaints.print(f"Neither source nor cache has rows in: {', '.join(strange)}. Known: {', '.join(known)}.")
             return UNKNOWN_AREA
         plan = make_plan(means, areas or known, as_of)
+    except NoWashingIndex as missing_index:
+        complaints.print(str(missing_index))
+        return REFUSED
     except GateClosed as closed:
         complaints.print(f"A run would refuse to go on. {closed}")
         return REFUSED

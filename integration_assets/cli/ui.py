@@ -107,7 +107,7 @@ def _prepare(console: Console, settings: Settings) -> None:
     from integration_assets.automation.jobs import address_register
     from integration_assets.automation.sensors import area_fingerprints, known_areas, register_is_loaded
     from integration_assets.definitions import build_definitions
-    from integration_assets.partitions import SUPPLY_AREAS
+    from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS
     from integration_assets.resources.business_day import BusinessDay
     from integration_assets.resources.cache import CacheResource
     from integration_assets.resources.kmd_ee import KmdEeResource
@@ -120,7 +120,7 @@ def _prepare(console: Console, settings: Settings) -> None:
         if not register_is_loaded(CacheResource(settings=settings)):
             console.print("Loading the address register …")
             job = build_definitions(settings).resolve_job_def(address_register.name)
-            job.execute_in_process(instance=instance, run_config=QUIET)
+            job.execute_in_process(instance=instance, run_config=QUIET, tags=ALL_MUNICIPALITIES)
 
 
 def _commands(port: int) -> dict[str, list[str]]:

@@ -123,7 +123,15 @@ RESOLVED_CUSTOMERS = EntityTable(
     ),
 )
 
-_METHOD = Column("method", pl.String, "components, text, access_address, registered_address or none")
+_CATEGORY = Column(
+    "category", pl.String, "A, B: the address that is meant; H: only its house is certain; C: unresolved"
+)
+_METHOD = Column(
+    "method",
+    pl.String,
+    "components, exact, synonym, spelling, district, large_receiver, historical, access_address, registered_address, "
+    "decision or none",
+)
 _CUSTOMER_KEY = Column("customer_number", pl.String, "Customer number", ("kmd_ee/customers.customer_number",))
 _PLACE_COLUMNS = tuple(
     f"kmd_ee/customers.{name}"
@@ -139,6 +147,7 @@ RESOLVED_CONSUMPTION_ADDRESSES = EntityTable(
         _AREA,
         Column("address_line", pl.String, "Street no+letter floor+door, postcode city, as typed", _PLACE_COLUMNS),
         Column("address_id", pl.String, "Uuid of unit or access address; null unresolved", _PLACE_COLUMNS),
+        _CATEGORY,
         _METHOD,
     ),
 )
@@ -166,6 +175,7 @@ RESOLVED_BILLING_ADDRESSES = EntityTable(
                 "resolved/customers.party_id",
             ),
         ),
+        _CATEGORY,
         _METHOD,
     ),
 )
@@ -179,6 +189,7 @@ RESOLVED_INSTALLATION_ADDRESSES = EntityTable(
         _AREA,
         Column("address_line", pl.String, "Alternative place as typed", ("kmd_ee/installations.alt_street_name",)),
         Column("address_id", pl.String, "Uuid of the access address", ("kmd_ee/installations.alt_street_code",)),
+        _CATEGORY,
         _METHOD,
     ),
 )

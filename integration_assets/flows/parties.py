@@ -4,9 +4,12 @@ import polars as pl
 
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.domain.addresses import resolve
+from integration_assets.domain.addresses.washing import WashingIndex
+from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.register_rows import party_rows
 from integration_assets.flows.lookups import COMPANY, PERSON, register_subjects
+from integration_assets.flows.washing import Washer
 
 
 def named_parties(resolved: pl.DataFrame) -> pl.DataFrame:
@@ -20,9 +23,7 @@ def named_parties(resolved: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([main, second]).drop_nulls("party_id").unique("party_id", keep="first", maintain_order=True)
 
 
-def party_frame(
-    named: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, register: resolve.Register
-) -> pl.DataFrame:
+def party_frame(named: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, index: WashingIndex) -> pl.DataFrame:
     """PARTY_ROWS and address_id (the registered address in the register, or null) of the named parties.
 
     Parties whose answer is not remembered, or whom the register does not know, have no row.
@@ -34,15 +35,15 @@ def party_frame(
         answered = answers.frame(service, subjects.to_list())
         stored.append(asked.select("party_id", subjects).join(answered, on="subject", how="inner"))
     frame = party_rows(pl.concat(stored))
-    return frame.with_columns(resolve.party_address(frame, register).alias("address_id"))
+    return frame.with_columns(resolve.party_address(frame, index).alias("address_id"))
 
 
 def registered_addresses(
-    resolved: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, register: resolve.Register
+    resolved: pl.DataFrame, answers: RegisterAnswers, ids: ObjectIds, index: WashingIndex
 ) -> pl.DataFrame:
     """The registered address of each row's main customer: customer_number, address_id (null where there is none)."""
     main = resolved.select("party_id", "party_kind", "number").unique("party_id")
-    addresses = party_frame(main, answers, ids, register).select("party_id", "address_id")
+    addresses = party_frame(main, answers, ids, index).select("party_id", "address_id")
     return resolved.select("customer_number", "party_id").join(addresses, on="party_id", how="left").drop("party_id")
 
 
@@ -51,9 +52,9 @@ def billing_addresses(
     resolved: pl.DataFrame,
     answers: RegisterAnswers,
     ids: ObjectIds,
-    register: resolve.Register,
+    washer: Washer,
 ) -> resolve.Resolved:
     """The billing addresses of the customer rows that are exported: those of `customers` with a row in `resolved`."""
-    registered = registered_addresses(resolved, answers, ids, register)
-    exported = customers.join(resolved, on="customer_number", how="semi")
-    return resolve.billing(exported, register, registered)
+    registered = registered_addresses(resolved, answers, ids, washer.index)
+    exported = customers.join(resolved, on="customer_number", how="semi", maintain_order="left")
+    return resolve.billing(exported, washer.texts(resolve.billing_lines(exported), UNIT), registered)

@@ -17,6 +17,8 @@ from integration_assets.cache.tables import entity_tables
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain import differences
 from integration_assets.domain.addresses import resolve
+from integration_assets.domain.addresses.washing import WashingIndex
+from integration_assets.domain.addresses.washing.washed import ACCESS, UNIT
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.identity import ObjectIds
@@ -35,6 +37,7 @@ from integration_assets.flows.resolution import (
     waiting_customers,
 )
 from integration_assets.flows.source import SourceLimits, read_customers, read_installations
+from integration_assets.flows.washing import Washer
 
 _KEYS = ("object_id", "business_key", "supply_area")
 
@@ -57,6 +60,7 @@ class Means:
 
     kmd_ee: KmdEe
     cache: Cache
+    index: WashingIndex
     ids: ObjectIds
     mandate: Mandate
     limits: SourceLimits
@@ -157,12 +161,11 @@ def make_plan(means: Means, areas: Sequence[str], as_of: date) -> Plan:
     """
     areas = sorted(set(areas))
     addresses = means.cache.read(ADDRESS_REGISTER)
-    register = resolve.Register(addresses)
-    resolved = _resolved(means, areas, as_of, register)
+    resolved = _resolved(means, areas, as_of, addresses)
     deliveries = means.cache.deliveries
     entities: list[Planned] = []
     standing: dict[str, pl.DataFrame] = {}
-    for entity, rows in _registry(means, areas, as_of, resolved, register).items():
+    for entity, rows in _registry(means, areas, as_of, resolved).items():
         planned, backlog = _planned(deliveries, registry.SYSTEM, entity, rows, areas)
         entities.append(planned)
         standing[entity] = _as_if_delivered(deliveries, planned, backlog, areas)
@@ -172,17 +175,19 @@ def make_plan(means: Means, areas: Sequence[str], as_of: date) -> Plan:
     return Plan(as_of, tuple(areas), resolved, tuple(entities), waiting, addresses.height)
 
 
-def _resolved(means: Means, areas: Sequence[str], as_of: date, register: resolve.Register) -> ResolvedAreas:
+def _resolved(means: Means, areas: Sequence[str], as_of: date, addresses: pl.DataFrame) -> ResolvedAreas:
     """Reads the billing system and resolves addresses and parties, as the assets of kmd_ee/* and resolved/* do."""
     cache, ids = means.cache, means.ids
+    washer = Washer(means.index, cache.washings, now=None)
     customers = read_customers(means.kmd_ee, cache, areas, as_of, means.limits)
     meters = read_installations(means.kmd_ee, areas, as_of, means.limits)
-    consumption = resolve.consumption(customers.rows, register)
+    consumption = resolve.consumption(customers.rows, washer.components(customers.rows, UNIT))
     parties = resolve_customers(
         CustomerSources(
             customers=customers.rows,
             consumption=consumption.rows,
-            register=register,
+            washer=washer,
+            addresses=lambda wanted: addresses.filter(pl.col("address_id").is_in(wanted.implode())),
             previous=cache.read(RESOLVED_CUSTOMERS, list(areas), include_vanished=True),
             rejected=cache.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas),
         ),
@@ -193,8 +198,9 @@ def _resolved(means: Means, areas: Sequence[str], as_of: date, register: resolve
     require_plausible_rejections(
         parties, areas, largest_share=means.max_rejected_share, tolerated=means.limits.tolerated_rows
     )
-    billing = billing_addresses(customers.rows, parties.rows, cache.answers, ids, register)
-    places = resolve.alternative(meters.rows, register)
+    billing = billing_addresses(customers.rows, parties.rows, cache.answers, ids, washer)
+    alternatives = resolve.alternative_places(meters.rows)
+    places = resolve.alternative(alternatives, washer.components(alternatives, ACCESS))
     parts = (customers, meters, consumption, parties, billing, places)
     return ResolvedAreas(
         customers=customers.rows,
@@ -208,14 +214,12 @@ def _resolved(means: Means, areas: Sequence[str], as_of: date, register: resolve
     )
 
 
-def _registry(
-    means: Means, areas: Sequence[str], as_of: date, resolved: ResolvedAreas, register: resolve.Register
-) -> dict[str, pl.DataFrame]:
+def _registry(means: Means, areas: Sequence[str], as_of: date, resolved: ResolvedAreas) -> dict[str, pl.DataFrame]:
     """What the registry should hold, by entity, as the assets of lora/* desire it."""
     cache, ids, utility = means.cache, means.ids, means.utility
     parties, meters = resolved.parties, resolved.meters
     return {
-        "customers": registry.desired_customers(parties, cache, ids, register, areas),
+        "customers": registry.desired_customers(parties, cache, ids, means.index, areas),
         "customer_relations": desired.customer_relations(parties, resolved.consumption, ids, utility=utility),
         "customer_roles": registry.desired_roles(parties, cache, ids, as_of, rejections=resolved.withheld),
         "installations": desired.installations(meters, resolved.places, ids, utility=utility),

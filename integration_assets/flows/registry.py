@@ -7,7 +7,7 @@ import polars as pl
 
 from integration_assets.cache.store import Cache
 from integration_assets.domain import gates
-from integration_assets.domain.addresses.resolve import Register
+from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.continuity import continue_roles
@@ -19,7 +19,7 @@ SYSTEM = "lora"
 
 
 def desired_customers(
-    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, register: Register, areas: Sequence[str]
+    resolved: pl.DataFrame, cache: Cache, ids: ObjectIds, index: WashingIndex, areas: Sequence[str]
 ) -> pl.DataFrame:
     """Registry rows of all parties that these areas name, or named when they were last delivered.
 
@@ -31,7 +31,7 @@ def desired_customers(
     here |= set(cache.deliveries.object_ids(SYSTEM, "customers", areas))
     naming = everywhere.filter(pl.col("party_id").is_in(list(here)) | pl.col("co_party_id").is_in(list(here)))
     named = named_parties(naming).filter(pl.col("party_id").is_in(list(here)))
-    parties = party_frame(named, cache.answers, ids, register)
+    parties = party_frame(named, cache.answers, ids, index)
     return desired.customers(naming, parties)
 
 

@@ -1,13 +1,14 @@
 """Identifies the parties of customer rows: numbers completed, people and companies known to their registers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from integration_assets.domain import gates
-from integration_assets.domain.addresses.resolve import Register, billing_line_addresses
+from integration_assets.domain.addresses.resolve import billing_lines, unit_ids
+from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.completion import KNOWN, address_keys, known_numbers
 from integration_assets.domain.people.numbers import id_kind
@@ -16,6 +17,7 @@ from integration_assets.domain.source import REJECTIONS
 from integration_assets.domain.tables import RESOLVED_CUSTOMERS
 from integration_assets.flows.completion import NO_ANSWER, NOT_ASKED, Found, Question, complete_cos, complete_mains
 from integration_assets.flows.lookups import Lookups
+from integration_assets.flows.washing import Washer
 
 CO_SUFFIX = "/co"
 
@@ -41,12 +43,14 @@ PASSING_REASONS = frozenset({NO_ANSWER, "co_" + NO_ANSWER})
 
 @dataclass(frozen=True)
 class CustomerSources:
-    """What is known before: rows of kmd_ee/customers and resolved/consumption_addresses, the address register, the
-    rows of resolved/customers of earlier runs and the open rejections of this asset."""
+    """What is known before: rows of kmd_ee/customers and resolved/consumption_addresses, the rows of
+    resolved/customers of earlier runs and the open rejections of this asset. `washer` answers what a billing line
+    means, `addresses` gives the rows of addresses/register with these ids."""
 
     customers: pl.DataFrame
     consumption: pl.DataFrame
-    register: Register
+    washer: Washer
+    addresses: Callable[[pl.Series], pl.DataFrame]
     previous: pl.DataFrame
     rejected: pl.DataFrame
 
@@ -193,20 +197,22 @@ def _places(
     rows = sources.customers.filter(pl.col("customer_number").is_in(customers.implode()))
     consumption = address_keys(rows, by="customer_number")
     typed = rows.select("customer_number", typed_floor="floor", typed_door="door")
-    resolved = _register_rows(sources.consumption, sources.register).join(typed, on="customer_number", how="inner")
+    here = sources.consumption.join(rows, on="customer_number", how="semi")
+    resolved = _register_rows(here, sources).join(typed, on="customer_number", how="inner")
     # An access address has no floor and door: those that were typed keep the search narrow.
     narrowed = resolved.with_columns(pl.coalesce("floor", "typed_floor"), pl.coalesce("door", "typed_door"))
-    typed_lines = _register_rows(billing_line_addresses(rows, sources.register), sources.register)
+    billed = unit_ids(sources.washer.texts(billing_lines(rows), UNIT))
+    typed_lines = _register_rows(rows.select("customer_number", billed), sources)
     return (
         {**consumption, **address_keys(narrowed, by="customer_number")},
         address_keys(typed_lines, by="customer_number"),
     )
 
 
-def _register_rows(resolved: pl.DataFrame, register: Register) -> pl.DataFrame:
+def _register_rows(resolved: pl.DataFrame, sources: CustomerSources) -> pl.DataFrame:
     """customer_number and the register's row of each resolved address."""
     found = resolved.select("customer_number", "address_id").drop_nulls("address_id")
-    return found.join(register.addresses, on="address_id", how="inner")
+    return found.join(sources.addresses(found["address_id"].unique()), on="address_id", how="inner")
 
 
 _OUTCOME = {

@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from integration_assets.cache.merge import merge_partition, read_partition
+from integration_assets.cache.merge import merge_partition
 from integration_assets.domain.schema import EntityTable
 from integration_assets.domain.tables import ENTITY_TABLES
 from integration_assets.io_managers.preview import preview
+from integration_assets.partitions import SUPPLY_AREAS
 from integration_assets.resources.cache import CacheResource
 
 LINEAGE = "dagster/column_lineage"
@@ -33,8 +34,8 @@ def table_of(key: dg.AssetKey) -> EntityTable:
 class CacheIOManager(dg.ConfigurableIOManager):
     """Merges a frame into its table in one transaction; rows that are equal are not rewritten.
 
-    A partitioned asset writes and reads the partitions of its run, in sorted order; an unpartitioned one the whole
-    table, whose partition column then comes from the frame.
+    An asset writes and reads the partitions of its run, in sorted order. A table that is not kept by supply area is read
+    whole by assets that are.
     """
 
     cache: dg.ResourceDependency[CacheResource]
@@ -43,11 +44,7 @@ class CacheIOManager(dg.ConfigurableIOManager):
         """Merges `obj` and reports rows and changes as metadata."""
         table = table_of(context.asset_key)
         cache = self.cache.get()
-        if context.has_asset_partitions:
-            areas = sorted(context.asset_partition_keys)
-        else:
-            stored = read_partition(cache.engine, table, None, cipher=cache.cipher).get_column(table.partition)
-            areas = sorted({*stored.unique(), *obj.get_column(table.partition).unique()})
+        areas = sorted(context.asset_partition_keys)
         counts = merge_partition(cache.engine, table, areas, obj, cipher=cache.cipher, as_of_now=datetime.now(UTC))
         context.add_output_metadata(
             {
@@ -62,19 +59,16 @@ class CacheIOManager(dg.ConfigurableIOManager):
         if LINEAGE in context.definition_metadata:
             # Dagster reads the lineage of columns from materializations only.
             context.add_output_metadata({LINEAGE: context.definition_metadata[LINEAGE]})
-        if context.has_asset_partitions:
-            _describe_partitions(context, table, areas, obj)
-        else:
-            context.add_output_metadata({"preview": preview(table, obj)})
+        _describe_partitions(context, table, areas, obj)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """The rows of the partitions that the run needs, of all where the upstream asset has none.
+        """The rows of the supply areas that the run needs, of all of a table that is not kept by supply area.
 
-        The metadata `COLUMNS` of a partitioned input names the columns that it wants.
+        The metadata `COLUMNS` of an input by supply area names the columns that it wants.
         """
         table = table_of(context.asset_key)
         cache = self.cache.get()
-        if not context.has_asset_partitions:
+        if table.partition != str(SUPPLY_AREAS.name):
             return cache.read_whole(table)
         columns = context.definition_metadata.get(COLUMNS)
         return cache.read(table, sorted(context.asset_partition_keys), columns=columns)

@@ -1,7 +1,8 @@
 """Addresses of the town: which homes there are, how one is typed in good order, and how typing goes wrong.
 
-Each way of typing says what plain rules can make of it: the unit address, the access address or nothing. Before a
-wrong way is used it is checked against the whole register that it does not hit another address by accident.
+Each way of typing says what washing can make of it: the unit address, the access address or nothing. Before a wrong
+way is used it is checked against all street names of the postal code, with a margin, that it means what it says: the
+misspelt street is by far the nearest, the garbled one is near to none.
 """
 
 import random
@@ -11,10 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from rapidfuzz.distance import Levenshtein
+
 from integration_assets.sandbox.address_sample import TOWN_POSTCODES
 
 Json = dict[str, Any]
 _CURRENT: Final = 3
+_REPAIRED: Final = 3
+"""Edits up to which washing repairs a street name."""
+
+_MARGIN: Final = 2
 _HOUSE_NUMBER: Final = re.compile(r"([1-9][0-9]{0,2})([A-Z]?)")
 
 
@@ -84,8 +91,11 @@ class Homes:
         """Homes inside the town's postal codes are shuffled by `draw` and taken one by one; the others only named."""
         houses = {row["id"]: row for row in access}
         units = list(units)
-        self._names = {(row["postcode"], row["street_name"].casefold()) for row in houses.values()}
         self._codes = {(row["postcode"], int(row["street_code"])) for row in houses.values()}
+        self._streets: dict[str, set[str]] = {}
+        for row in houses.values():
+            names = {row["street_name"].casefold(), row["addressing_street_name"].casefold()}
+            self._streets.setdefault(row["postcode"], set()).update(names)
         self._districts = {row["postcode"]: row["district"] for row in houses.values()}
         self._doors: dict[str, set[tuple[str | None, str | None]]] = {}
         counted: Counter[tuple[Any, ...]] = Counter()
@@ -133,17 +143,40 @@ class Homes:
             "door_upper": home.door in ("tv", "th", "mf"),
             "missing_floor": home.floor is not None and not bare,
             "unknown_unit": home.floor is not None and not bare and ("19", "tv") not in self._doors[home.access],
-            "misspelt_no_code": (home.postcode, misspelt(home.street).casefold()) not in self._names,
+            "misspelt_no_code": self._is_nearest(home, misspelt(home.street)),
+            "shortened_no_code": self._is_nearest(home, shortened(home.street)),
+            "joined_no_code": " " in home.street and self._is_nearest(home, joined(home.street)),
+            "double_a_no_code": "å" in home.street.casefold() and self._is_nearest(home, double_a(home.street)),
+            "spoken_line": home.floor in (*"123456789", "st") and home.door in ("tv", "th"),
+            "garbled_no_code": self._is_far(home.postcode, garbled(home.street)),
             "wrong_postcode": self._foreign_postcode(home) is not None,
         }
         return needs.get(way, True)
 
+    def _is_nearest(self, home: Home, street: str) -> bool:
+        """Whether the home's street is by far the nearest to this name in its postal code, and near enough."""
+        own = home.street.casefold()
+        typed = street.casefold()
+        distance = Levenshtein.distance(own, typed)
+        reach = distance + _MARGIN
+        others = self._streets[home.postcode] - {own}
+        return distance <= _REPAIRED and all(
+            Levenshtein.distance(name, typed, score_cutoff=reach) > reach for name in others
+        )
+
+    def _is_far(self, postcode: str, street: str) -> bool:
+        """Whether no street of the postal code is near to this name."""
+        reach = _REPAIRED + _MARGIN
+        typed = street.casefold()
+        return all(
+            Levenshtein.distance(name, typed, score_cutoff=reach) > reach for name in self._streets.get(postcode, ())
+        )
+
     def _foreign_postcode(self, home: Home) -> str | None:
-        """A postal code of another supply area that knows neither the name nor the code of this home's street."""
+        """A postal code of another supply area without this home's street code and without a name near its street."""
         for postcode in TOWN_POSTCODES:
-            by_name = (postcode, home.street.casefold()) in self._names
             by_code = (postcode, int(home.street_code)) in self._codes
-            if postcode != home.postcode and not by_name and not by_code:
+            if postcode != home.postcode and not by_code and self._is_far(postcode, home.street):
                 return postcode
         return None
 
@@ -171,8 +204,10 @@ class Homes:
                 return replace(plain, floor=None, door="-", address_id=home.access)
             case "unknown_unit":
                 return replace(plain, floor="19", door="tv", address_id=home.access)
-            case "misspelt_no_code":
-                return replace(plain, street=misspelt(home.street), street_code=0, address_id=None)
+            case "misspelt_no_code" | "shortened_no_code" | "joined_no_code" | "double_a_no_code":
+                return replace(plain, street=_WAYS[way](home.street), street_code=0)
+            case "garbled_no_code":
+                return replace(plain, street=garbled(home.street), street_code=0, address_id=None)
             case "wrong_postcode":
                 postcode = self._foreign_postcode(home) or home.postcode
                 return replace(plain, postcode=postcode, city=self._districts[postcode], address_id=None)
@@ -200,6 +235,40 @@ def plainly(home: Home) -> Typed:
 def misspelt(street: str) -> str:
     """The street name with its third letter doubled and an x before it."""
     return f"{street[:2]}x{street[2:3]}{street[2:]}"
+
+
+def spoken_line(home: Home) -> str:
+    """Street, number, floor and door as people say them: "Vestergade 4, 2. sal tv"."""
+    floor = "stuen" if home.floor == "st" else f"{home.floor}. sal"
+    return f"{home.street} {home.house_number}, {floor} {home.door}"
+
+
+def shortened(street: str) -> str:
+    """The street name without its fourth letter."""
+    return f"{street[:3]}{street[4:]}"
+
+
+def joined(street: str) -> str:
+    """The street name without its first blank."""
+    return street.replace(" ", "", 1)
+
+
+def double_a(street: str) -> str:
+    """The street name as it was written before 1948."""
+    return street.replace("å", "aa").replace("Å", "Aa")
+
+
+def garbled(street: str) -> str:
+    """A name that is no street's: the letters in reverse order, with letters that Danish hardly uses."""
+    return f"{street[::-1]}qwz"
+
+
+_WAYS: Final = {
+    "misspelt_no_code": misspelt,
+    "shortened_no_code": shortened,
+    "joined_no_code": joined,
+    "double_a_no_code": double_a,
+}
 
 
 def find(units: dict[str, Json], access: dict[str, Json], unit_id: str) -> Home:

@@ -52,6 +52,8 @@ KINDS: Final = (
     # Billing address
     Kind("billing_differs", 0.060, "bills go to another address of the town"),
     Kind("billing_outside", 0.025, "bills go to an address outside the town"),
+    Kind("billing_spoken", 0.008, "billing line with the floor as people say it: '2. sal tv', 'stuen th'"),
+    Kind("billing_misspelt", 0.010, "billing line with a letter missing in the street name"),
     Kind("billing_fallback", 0.010, "billing line is not an address; the registered address is used"),
     Kind("billing_neither", 0.003, "billing line is not an address and the party has none"),
     # Ways of typing that plain rules see through
@@ -63,11 +65,16 @@ KINDS: Final = (
     Kind("typed_door_upper", 0.008, "door 'TV'"),
     Kind("typed_wrong_name", 0.006, "wrong street name, right street code"),
     Kind("typed_no_code", 0.006, "street code 0, right street name"),
+    # ... that washing sees through: no street code, and a street name that is nearly right
+    Kind("typed_misspelt_no_code", 0.006, "two letters too many in the street name"),
+    Kind("typed_shortened_no_code", 0.006, "a letter missing in the street name"),
+    Kind("typed_joined_no_code", 0.003, "words of the street name run together"),
+    Kind("typed_double_a_no_code", 0.003, "aa for å in the street name"),
     # ... that end at the house
     Kind("typed_missing_floor", 0.008, "floor and door missing in a house of flats"),
     Kind("typed_unknown_unit", 0.004, "floor and door that do not exist"),
     # ... that lead nowhere
-    Kind("typed_misspelt_no_code", 0.003, "misspelt street name and no street code"),
+    Kind("typed_garbled_no_code", 0.003, "street name that is none, and no street code"),
     Kind("typed_wrong_postcode", 0.003, "postal code of another supply area"),
     Kind("typed_unknown_number", 0.003, "house number that does not exist"),
     # Installations

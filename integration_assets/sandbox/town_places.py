@@ -1,9 +1,11 @@
 """Planting kinds of places: the life of a customer relation, billing, ways of typing, installations, second homes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from integration_assets.sandbox.town_builder import Builder, billed_to, day_after, days_ago
+from integration_assets.sandbox.town_homes import shortened, spoken_line
 from integration_assets.sandbox.town_kinds import KINDS, ORDINARY
 from integration_assets.sandbox.town_model import BASE_DAY, EXCLUDED_GROUP
 
@@ -53,6 +55,15 @@ def billing(builder: Builder, kind: str) -> None:
         case "billing_outside":
             row, _person, _home = builder.household(kind)
             vars(row).update(billed_to(builder.draw.choice(builder.homes.outside)))
+        case "billing_spoken":
+            row, _person, _home = builder.household(kind)
+            other = builder.homes.take("spoken_line")
+            vars(row).update(billed_to(other), billing_street=spoken_line(other))
+        case "billing_misspelt":
+            row, _person, _home = builder.household(kind)
+            other = builder.homes.take("shortened_no_code")
+            street = replace(other, street=shortened(other.street)).line()
+            vars(row).update(billed_to(other), billing_street=street)
         case "billing_fallback":
             row, _person, _home = builder.household(kind)
             vars(row).update(_UNKNOWN_LINE)
@@ -88,8 +99,8 @@ def installations(builder: Builder, kind: str) -> None:
         case "alternative_place":
             builder.alternative(made[0], builder.homes.take())
         case "alternative_unknown":
-            elsewhere = builder.homes.take("misspelt_no_code")
-            builder.alternative(made[0], elsewhere, builder.homes.typed(elsewhere, "misspelt_no_code"))
+            elsewhere = builder.homes.take("garbled_no_code")
+            builder.alternative(made[0], elsewhere, builder.homes.typed(elsewhere, "garbled_no_code"))
         case _:
             pass
     row.moved_in = min(row.moved_in, days_ago(90))
@@ -112,10 +123,12 @@ def second_home(builder: Builder, kind: str) -> None:
     row.co, row.co_id_number = person["pnr"], person["pnr"]
 
 
+BILLING_KINDS: Final = tuple(kind.name for kind in KINDS if kind.name.startswith("billing_"))
+
 PLANTERS: Final[dict[str, Callable[[Builder, str], None]]] = {
     **dict.fromkeys(("future_move_in", "future_move_out", "ended_recently", "ended_long_ago", "group_999"), life),
     **dict.fromkeys(("successor", "later_owner"), successor),
-    **dict.fromkeys(("billing_differs", "billing_outside", "billing_fallback", "billing_neither"), billing),
+    **dict.fromkeys(BILLING_KINDS, billing),
     **{kind.name: typed for kind in KINDS if kind.name.startswith("typed_")},
     **dict.fromkeys(
         (

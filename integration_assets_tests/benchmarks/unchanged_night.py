@@ -48,7 +48,7 @@ from integration_assets.domain.people.parties import (
     Resident,
     SearchResult,
 )
-from integration_assets.partitions import SUPPLY_AREAS, range_tags
+from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS, range_tags
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
@@ -232,7 +232,7 @@ def fill(base_day: str, data_dir: Path) -> None:
     with _instance(data_dir) as instance:
         areas = sorted(area_fingerprints(KmdEeResource(settings=settings), date.fromisoformat(base_day)))
         instance.add_dynamic_partitions(str(SUPPLY_AREAS.name), areas)
-        _execute(definitions, instance, address_register.name, {AS_OF_TAG: base_day})
+        _execute(definitions, instance, address_register.name, {**ALL_MUNICIPALITIES, AS_OF_TAG: base_day})
         tags = {**range_tags(areas[0], areas[-1]), AS_OF_TAG: base_day}
         _execute(definitions, instance, main_flow.name, tags)
 

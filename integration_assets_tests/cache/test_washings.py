@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from integration_assets.cache.washings import ANSWERS, DECISIONS, Washings
+from integration_assets.cache.washings import DECISIONS, Washings
+from integration_assets.domain.addresses.washing.evidence import ANSWERS
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Evidence of address washing, and the decisions of operators about what no rule resolves."""
+"""Evidence of address washing, decisions of operators about what no rule resolves, and the category of addresses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,9 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Two new tables."""
+    """Two new tables, and a column of each table of resolved addresses."""
+    for table in ("consumption_addresses", "billing_addresses", "installation_addresses"):
+        op.add_column(f"resolved_{table}", sa.Column("category", sa.Text))
     op.create_table(
         "washing",
         sa.Column("kind", sa.Text, nullable=False),

@@ -134,6 +134,7 @@ def _with_names(typed: pl.DataFrame, streets: pl.DataFrame, index: WashingIndex)
         "t",
         words.plain(pl.col("street_name")).alias("street"),
         "house_number",
+        pl.lit("").alias("stray"),
         "floor",
         "door",
         pl.lit(None, pl.String).alias("other_door"),

@@ -1,0 +1,43 @@
+"""The washing index of our copy of the address register, and the folder that holds both."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import PrivateAttr
+
+from integration_assets.cache.register_store import RegisterStore
+from integration_assets.cache.store import Cache
+from integration_assets.cache.washing_store import open_washing_index
+from integration_assets.domain.addresses.washing import WashingIndex
+from integration_assets.flows.washing import Washer
+from integration_assets.resources.base import FromSettings
+
+
+class WashingResource(FromSettings):
+    """Opens what `addresses/washing_index` wrote; one opened index serves all assets of a run."""
+
+    _index: WashingIndex | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path:
+        """Where the copy of the register lies."""
+        return self.settings.data_dir / "register"
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the index lies."""
+        return self.folder / "washing"
+
+    def store(self) -> RegisterStore:
+        """The stored generations of the register."""
+        return RegisterStore(self.folder)
+
+    def index(self) -> WashingIndex:
+        """The index. Raises NoWashingIndex before the first load."""
+        if self._index is None:
+            self._index = open_washing_index(self.index_folder)
+        return self._index
+
+    def washer(self, cache: Cache) -> Washer:
+        """Answers what address texts mean, and keeps the answers in the cache."""
+        return Washer(self.index(), cache.washings, now=datetime.now(UTC))
