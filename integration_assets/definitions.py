@@ -16,7 +16,7 @@ from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
 from integration_assets.resources.registers import RegistersResource
-from integration_assets.resources.washing import WashingResource
+from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
 ASSET_MODULES = [kmd_ee, addresses, resolved, lora, read_back, crm]
@@ -42,7 +42,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "lora": LoraResource(settings=settings),
             "dynamics": DynamicsResource(settings=settings),
             "address_files": AddressRegisterResource(settings=settings),
-            "washing": WashingResource(settings=settings),
+            "washing": washing_resource(settings),
             "registers": RegistersResource(settings=settings),
         },
         # A process per step would cost seconds; parallelism comes from parallel runs.

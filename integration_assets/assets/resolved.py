@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from integration_assets.assets.address_chart import address_chart, category_counts
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, journaled, name_of, record_rejections
 from integration_assets.assets.declare import table_asset, upstream
@@ -59,7 +60,8 @@ def resolved_consumption_addresses(
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        _count_methods(resolved.rows, counts)
+        counts |= category_counts(resolved.rows)
+    context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows
 
 
@@ -141,7 +143,8 @@ def resolved_billing_addresses(
         record_rejections(
             context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        _count_methods(resolved.rows, counts)
+        counts |= category_counts(resolved.rows)
+    context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows
 
 
@@ -165,13 +168,6 @@ def resolved_installation_addresses(
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        _count_methods(resolved.rows, counts)
+        counts |= category_counts(resolved.rows)
+    context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows
-
-
-def _count_methods(rows: pl.DataFrame, counts: dict[str, int]) -> None:
-    counts["rows"] = rows.height
-    for category, number in rows.group_by("category").len().sort("category").iter_rows():
-        counts[f"category_{category}"] = number
-    for method, number in rows.group_by("method").len().sort("method").iter_rows():
-        counts[f"by_{method}"] = number

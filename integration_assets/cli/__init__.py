@@ -1,4 +1,4 @@
-"""The command line: `integration-assets run | ui | sandbox | plan`."""
+"""The command line: `integration-assets run | ui | sandbox | plan | addresses`."""
 
 from integration_assets.cli.app import app
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from integration_assets.cli.addresses import addresses
+
 app = typer.Typer(
     name="integration-assets",
     help="Keeps KMD EE, the OIO registry and Dynamics CRM 365 true to each other.",
@@ -12,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(addresses, name="addresses")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]

@@ -20,7 +20,7 @@ from integration_assets.flows.lookups import Mandate
 from integration_assets.flows.plan import Means, Plan, known_areas, make_plan
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import open_cache
-from integration_assets.resources.washing import WashingResource
+from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import SETTINGS_FILE_VARIABLE, MissingSetting, Settings
 
 DONE, REFUSED, UNKNOWN_AREA, UNCONFIGURED = 0, 1, 2, 3
@@ -49,7 +49,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
         means = Means(
             kmd_ee=KmdEe(source),
             cache=cache,
-            index=WashingResource(settings=settings).index(),
+            index=washing_resource(settings).index(),
             ids=object_ids(settings),
             mandate=Mandate(settings.completion_authority, settings.completion_legal_basis),
             limits=limits_of(settings),

@@ -11,6 +11,7 @@ from rich.table import Table
 from integration_assets.resources.cache import open_cache
 from integration_assets.settings import Settings
 
+CATEGORIES = ("A", "B", "H", "C")
 COUNTS = ("desired", "created", "updated", "unchanged", "ended", "failed")
 
 
@@ -92,9 +93,29 @@ def print_day(console: Console, summary: DaySummary) -> None:
         if any(name in counts for name in COUNTS) or reasons:
             table.add_row(step, *(str(counts.get(name, "")) for name in COUNTS), reasons)
     console.print(table)
+    if addresses := _addresses(summary):
+        console.print(addresses)
     spent = [
         f"{system}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         for system, kinds in sorted(summary.requests.items())
         if kinds
     ]
     console.print(f"requests: {'; '.join(spent) or 'none'}", highlight=False)
+
+
+def _addresses(summary: DaySummary) -> Table | None:
+    """What the addresses of the day's runs meant, by asset; None where none were resolved."""
+    resolved = {step: counts for step, counts in sorted(summary.steps.items()) if _numbers(counts, "category_")}
+    if not resolved:
+        return None
+    table = Table(title="addresses: A, B certain; H only the house; C not certain")
+    for name in ("asset", *CATEGORIES, "found by"):
+        table.add_column(name, justify="right" if name in CATEGORIES else "left")
+    for step, counts in resolved.items():
+        found_by = ", ".join(f"{method} {number}" for method, number in _numbers(counts, "by_").items())
+        table.add_row(step, *(str(counts.get(f"category_{name}", 0)) for name in CATEGORIES), found_by)
+    return table
+
+
+def _numbers(counts: dict[str, int], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): number for name, number in counts.items() if name.startswith(prefix)}

@@ -130,7 +130,7 @@ class KmdEe:
         return self._frame(fingerprint_statement(as_of, window_start), FINGERPRINTS)
 
     def postcodes(self) -> pl.Series:
-        """The distinct postal codes of the consumption places, as stored, null included. Raises as `area_fingerprints`."""
+        """The postal codes of the consumption places, as stored, each once. Raises as `area_fingerprints`."""
         return self._frame(postcodes_statement(), POSTCODES).to_series()
 
     def customers(self, postcodes: Collection[str | None], as_of: date, window_start: date) -> pl.DataFrame:

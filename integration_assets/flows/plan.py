@@ -26,6 +26,7 @@ from integration_assets.domain.registry import desired
 from integration_assets.domain.source import supply_area
 from integration_assets.domain.tables import ADDRESS_REGISTER, KMD_CUSTOMERS, REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows import crm, registry
+from integration_assets.flows.address_providers import LocalRegister
 from integration_assets.flows.completion import NOT_ASKED
 from integration_assets.flows.lookups import Lookups, Mandate
 from integration_assets.flows.parties import billing_addresses
@@ -178,7 +179,7 @@ def make_plan(means: Means, areas: Sequence[str], as_of: date) -> Plan:
 def _resolved(means: Means, areas: Sequence[str], as_of: date, addresses: pl.DataFrame) -> ResolvedAreas:
     """Reads the billing system and resolves addresses and parties, as the assets of kmd_ee/* and resolved/* do."""
     cache, ids = means.cache, means.ids
-    washer = Washer(means.index, cache.washings, now=None)
+    washer = Washer(means.index, cache.washings, LocalRegister(means.index), now=None)
     customers = read_customers(means.kmd_ee, cache, areas, as_of, means.limits)
     meters = read_installations(means.kmd_ee, areas, as_of, means.limits)
     consumption = resolve.consumption(customers.rows, washer.components(customers.rows, UNIT))

@@ -11,24 +11,25 @@ import polars as pl
 
 from integration_assets.cache.washings import Washings
 from integration_assets.domain.addresses.resolve import DECISION, FOUND
-from integration_assets.domain.addresses.washing import RULE_VERSION, WashingIndex, wash
+from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.addresses.washing.components import lines
-from integration_assets.domain.addresses.washing.evidence import answers, opened
+from integration_assets.domain.addresses.washing.evidence import ANSWERS, opened
 from integration_assets.domain.addresses.washing.exact import by_codes
-from integration_assets.domain.addresses.washing.washed import ACCESS, ACCESS_ADDRESS, COMPONENTS, UNIT
+from integration_assets.domain.addresses.washing.washed import ACCESS, ACCESS_ADDRESS, COMPONENTS, NONE, UNIT
+from integration_assets.flows.address_providers import Provider
 
 
 @dataclass(frozen=True)
 class Washer:
-    """Answers questions about addresses with one generation of the register.
+    """Answers questions about addresses with one generation of the register; `provider` washes the texts.
 
     `now` is the instant written beside new answers; None keeps nothing (a plan leaves no trace).
     """
 
     index: WashingIndex
     washings: Washings
+    provider: Provider
     now: datetime | None
-    workers: int = 2
 
     def components(self, rows: pl.DataFrame, kind: str) -> pl.DataFrame:
         """FOUND, one row per row of `rows` (columns of `washing.components.COLUMNS`), in their order.
@@ -65,15 +66,21 @@ class Washer:
 
     def _answered(self, texts: pl.Series, kind: str) -> pl.DataFrame:
         """ANSWERS of distinct texts, washed where they are not known yet; new answers are kept."""
-        generation = self.index.generation
-        known = self.washings.known(kind, texts, generation=generation, rule_version=RULE_VERSION)
+        generation, rules = self.index.generation, self.provider.rules
+        known = self.washings.known(kind, texts, generation=generation, rule_version=rules)
         new = texts.to_frame().join(known, on="text", how="anti", maintain_order="left")["text"]
         if new.is_empty():
             return known
-        fresh = answers(wash(new, self.index, kind, self.workers), kind)
+        fresh = self.provider.wash(new, kind)
         if self.now is not None:
-            self.washings.record(kind, fresh, generation=generation, rule_version=RULE_VERSION, now=self.now)
-        return pl.concat([known, fresh])
+            self.washings.record(kind, fresh, generation=generation, rule_version=rules, now=self.now)
+        unasked = (
+            new.to_frame()
+            .join(fresh, on="text", how="anti")
+            .with_columns(pl.lit("C").alias("category"), pl.lit(NONE).alias("outcome"), pl.lit(NONE).alias("method"))
+        )
+        missing = [pl.lit(None, dtype).alias(name) for name, dtype in ANSWERS.items() if name not in unasked.columns]
+        return pl.concat([known, fresh, unasked.with_columns(missing).select(list(ANSWERS))])
 
     def _decided(self, found: pl.DataFrame, kind: str) -> pl.DataFrame:
         """FOUND of ANSWERS; what an operator decided about a text of category C counts instead."""

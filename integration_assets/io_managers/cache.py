@@ -34,8 +34,8 @@ def table_of(key: dg.AssetKey) -> EntityTable:
 class CacheIOManager(dg.ConfigurableIOManager):
     """Merges a frame into its table in one transaction; rows that are equal are not rewritten.
 
-    An asset writes and reads the partitions of its run, in sorted order. A table that is not kept by supply area is read
-    whole by assets that are.
+    An asset writes and reads the partitions of its run, in sorted order. A table that is not kept by supply area is
+    read whole by assets that are.
     """
 
     cache: dg.ResourceDependency[CacheResource]

@@ -3,18 +3,26 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 from pydantic import PrivateAttr
 
 from integration_assets.cache.register_store import RegisterStore
 from integration_assets.cache.store import Cache
 from integration_assets.cache.washing_store import open_washing_index
 from integration_assets.domain.addresses.washing import WashingIndex
+from integration_assets.flows.address_providers import DawaHost, LocalRegister, Provider, WithSecondOpinion
 from integration_assets.flows.washing import Washer
+from integration_assets.resources.adressevask import AdressevaskResource
 from integration_assets.resources.base import FromSettings
+from integration_assets.resources.dawa import DawaResource
+from integration_assets.settings import Settings
 
 
 class WashingResource(FromSettings):
     """Opens what `addresses/washing_index` wrote; one opened index serves all assets of a run."""
+
+    dawa: dg.ResourceDependency[DawaResource]
+    adressevask: dg.ResourceDependency[AdressevaskResource]
 
     _index: WashingIndex | None = PrivateAttr(default=None)
 
@@ -40,4 +48,23 @@ class WashingResource(FromSettings):
 
     def washer(self, cache: Cache) -> Washer:
         """Answers what address texts mean, and keeps the answers in the cache."""
-        return Washer(self.index(), cache.washings, now=datetime.now(UTC))
+        return Washer(self.index(), cache.washings, self._provider(), now=datetime.now(UTC))
+
+    def _provider(self) -> Provider:
+        """Who washes texts, as the settings have it."""
+        provider: Provider = LocalRegister(self.index())
+        if self.settings.address_provider == "dawa":
+            host = self.dawa.get()
+            provider = DawaHost(host.wash_units, host.wash_access)
+        if self.settings.address_second_opinion == "adressevask":
+            provider = WithSecondOpinion(provider, self.adressevask.get().second_opinion, self.index())
+        return provider
+
+
+def washing_resource(settings: Settings) -> WashingResource:
+    """The resource with the others that it may need."""
+    return WashingResource(
+        settings=settings,
+        dawa=DawaResource(settings=settings),
+        adressevask=AdressevaskResource(settings=settings),
+    )

@@ -40,6 +40,18 @@ def with_typo(text: str, rng: random.Random) -> str:
     return rng.choice((text[:at] + letter + text[at:], text[:at] + text[at + 1 :], text[:at] + letter + text[at + 1 :]))
 
 
+def with_swap(text: str, rng: random.Random) -> str:
+    """Two neighbouring letters the other way round."""
+    at = rng.randrange(len(text) - 1)
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+
+
+def joined_unit(row: Row, _rng: random.Random) -> str:
+    """Forms like 2tv and st1; two numbers are left apart, for 21 would be another floor or door."""
+    two_numbers = (row.get("etage") or "").isdecimal() and (row.get("dør") or "")[:1].isdecimal()
+    return line(row, "{floor}. {door}" if two_numbers else "{floor}{door}")
+
+
 def other_house(row: Row, rng: random.Random) -> str:
     return line(row | {"husnr": f"{rng.randint(1, 250)}{rng.choice(('', 'A', 'B'))}"})
 
@@ -63,6 +75,11 @@ SAME: dict[str, Typist] = {
     "floor and door together": lambda row, _: line(row, "{floor}.{door}"),
     "the short road name": lambda row, _: line(row | {"vejnavn": row["adresseringsvejnavn"]}),
     "without the supplementary town": lambda row, _: line(row | {"supplerendebynavn": None}),
+    "floor and door without dot and blank": joined_unit,
+    "one typing error": lambda row, rng: line(row | {"vejnavn": with_typo(row["vejnavn"], rng)}),
+    "two typing errors": lambda row, rng: line(row | {"vejnavn": with_typo(with_typo(row["vejnavn"], rng), rng)}),
+    "two letters swapped": lambda row, rng: line(row | {"vejnavn": with_swap(row["vejnavn"], rng)}),
+    "words joined": lambda row, _: line(row | {"vejnavn": row["vejnavn"].replace(" ", "", 1)}),
     "a misspelt district": lambda row, rng: line(row | {"postnrnavn": with_typo(row["postnrnavn"], rng)}),
     "without the postcode": lambda row, _: line(row | {"postnr": ""}),
     "without the district": lambda row, _: line(row | {"postnrnavn": ""}),
@@ -89,13 +106,15 @@ APART: dict[str, tuple[Typist, frozenset[tuple[str, str]]]] = {
         lambda row, rng: line(row | {"etage": rng.choice(("st", "1", "2", "9")), "dør": rng.choice(("tv", "th"))}),
         frozenset({("B", "C")}),
     ),
-    # Swapped letters are one edit or two; names are compared after different foldings. Never another address.
-    "one typing error": (
-        lambda row, rng: line(row | {"vejnavn": with_typo(row["vejnavn"], rng)}),
-        frozenset({("B", "C"), ("C", "B")}),
+    # The name of the country is no part of an address; to DAWA it is an unknown word.
+    "the country behind it": (
+        lambda row, rng: line(row) + rng.choice((", Danmark", " Danmark", ", DK", " DK")),
+        frozenset({("C", "A")}),
     ),
-    "two typing errors": (
-        lambda row, rng: line(row | {"vejnavn": with_typo(with_typo(row["vejnavn"], rng), rng)}),
+    # Two swaps are four edits, unless one of them is across the blank, which is no part of a name's key. A name with
+    # less than half of its letters right is no repair, nor one that could as well be another with letters swapped.
+    "two pairs of letters swapped": (
+        lambda row, rng: line(row | {"vejnavn": with_swap(with_swap(row["vejnavn"], rng), rng)}),
         frozenset({("B", "C"), ("C", "B")}),
     ),
 }

@@ -1,5 +1,7 @@
 """DAWA's datavask answer, from a row of WASHED: for those who know that service and those that spoke to it."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +22,8 @@ _NAMES: Final = {
     "floor": "etage",
     "door": "dør",
 }
+
+_WORDS: Final = ("street", "supplementary_town", "district")
 
 
 def datavask_answer(row: Mapping[str, Any], kind: str = "unit", base_url: str = _HREF) -> dict[str, Any]:
@@ -43,7 +47,13 @@ def _result(hit: Mapping[str, Any], row: Mapping[str, Any], kind: str, base_url:
     used = {"nr": receiver, "navn": row["large_receiver_district"]} if receiver is not None else None
     if used is not None:
         variant |= {"postnr": used["nr"], "postnrnavn": used["navn"]}
-    parsed = {name: row["parsed"][field] for field, name in _fields(kind).items() if row["parsed"][field] is not None}
+    parsed = {
+        name: _as_typed(row["parsed"][field], row["text"], last=field == "district")
+        if field in _WORDS
+        else row["parsed"][field]
+        for field, name in _fields(kind).items()
+        if row["parsed"][field] is not None
+    }
     return {
         "adresse": _address(hit, matched, kind),
         "aktueladresse": _address(hit, hit["current"], kind)
@@ -53,10 +63,18 @@ def _result(hit: Mapping[str, Any], row: Mapping[str, Any], kind: str, base_url:
             "afstand": hit["distance"],
             "forskelle": _differences(hit, row, kind),
             "parsetadresse": parsed,
-            "ukendtetokens": hit["unknown_tokens"],
+            "ukendtetokens": [_as_typed(token, row["text"]) for token in hit["unknown_tokens"]],
             "anvendtstormodtagerpostnummer": used,
         },
     }
+
+
+def _as_typed(plain: str, text: str, *, last: bool = False) -> str:
+    """The words as they stand in the text, with its capitals, dots and commas; as they are where they stand nowhere."""
+    words = r"[\W_]+".join(map(re.escape, plain.split(" ")))
+    pattern = rf"(?<!\w){words}(?!\w)"
+    found = [match.group() for match in re.finditer(pattern, unicodedata.normalize("NFC", text), re.IGNORECASE)]
+    return found[-1 if last else 0] if found else plain
 
 
 def _fields(kind: str) -> dict[str, str]:

@@ -73,14 +73,22 @@ def _streets(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
 
 
 def _only(hits: pl.DataFrame, access_rows: pl.Series, unit_rows: pl.Series | None, index: WashingIndex) -> pl.DataFrame:
-    """FOUND of the rows with one address, by the positions of houses and units in the index."""
-    access = access_rows.to_numpy()
-    address = access if unit_rows is None else unit_rows.to_numpy()
-    single = pl.Series(address).to_frame("address").with_columns(hits["row"]).unique().filter(pl.len().over("row") == 1)
-    chosen = pl.DataFrame({"row": hits["row"], "access_row": access, "address": address})
-    chosen = chosen.join(single.select("row"), on="row", how="semi").unique("row").sort("row")
-    house, unit = chosen["access_row"].to_numpy(), chosen["address"].to_numpy()
+    """FOUND of the rows with one address (its versions count once), by positions of houses and units in the index."""
+    house = access_rows.to_numpy()
+    rows, position = (index.access, house) if unit_rows is None else (index.units, unit_rows.to_numpy())
+    named = pl.DataFrame(
+        {"row": hits["row"], "house": house, "high": rows.id_high[position], "low": rows.id_low[position]}
+    )
+    distinct = named.unique(["row", "high", "low"], keep="first", maintain_order=True)
+    chosen = distinct.filter(pl.len().over("row") == 1).sort("row")
+    own_ids = answers.uuids(chosen["high"].to_numpy(), chosen["low"].to_numpy())
     nobody = pl.Series([None], dtype=pl.String).new_from_index(0, chosen.height)
-    units = nobody if unit_rows is None else answers.uuids(index.units.id_high[unit], index.units.id_low[unit])
+    house = chosen["house"].to_numpy()
     access_ids = answers.uuids(index.access.id_high[house], index.access.id_low[house])
-    return pl.DataFrame([chosen["row"].cast(pl.UInt32), units.alias("unit_id"), access_ids.alias("access_id")])
+    return pl.DataFrame(
+        {
+            "row": chosen["row"].cast(pl.UInt32),
+            "unit_id": nobody if unit_rows is None else own_ids,
+            "access_id": access_ids,
+        }
+    )

@@ -156,6 +156,12 @@ class WashingIndex:
         return self._spellings[zone]
 
     @cached_property
+    def numbered_zones(self) -> pl.Series:
+        """Zones with streets that have a number in their name ("Vej 5")."""
+        numbered = self.names.filter(pl.col("key").str.contains(r"\d"))
+        return pl.concat([numbered["zone"], numbered["district_zone"]]).unique()
+
+    @cached_property
     def _by_zone(self) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]]:
         """For postal codes and for districts: the zones of the names in order, and the rows of the names."""
         both: list[tuple[Numbers, Numbers]] = []

@@ -3,6 +3,8 @@
 The rules are those of the Danish address web service DAWA (datavask): A, nothing differs and no word is left over; B,
 no word is left over, house number, floor and door are equal, the postal code is equal (or absent, with the district's
 name equal), and the street's name differs by at most three edits from the only nearest street; C, everything else.
+DAWA counts these edits on the names as they are; here a name of the same words in another writing is B however long
+its abbreviations, and a misspelt one may be counted with its words written out (`roads`).
 """
 
 from typing import Final
@@ -32,7 +34,7 @@ def judged(hits: pl.DataFrame, zoned: pl.DataFrame, index: WashingIndex, units: 
     names = index.names.select(pl.col("plain").alias("name_plain"), "receiver_postcode", "receiver_district")
     rows = rows.with_columns(names[hits["name"]])
     typed = zoned.select(
-        "t", pl.col("street").alias("typed_street"), "house_number", "floor", "door", "other_door",
+        "t", pl.col("street").alias("typed_street"), "house_number", "stray", "floor", "door", "other_door",
         pl.col("place").alias("town"), "surplus",
         pl.col("postcode").alias("typed_postcode"), pl.col("district").alias("typed_district"),
     )  # fmt: skip
@@ -57,9 +59,11 @@ def _with_differences(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
     town_is_other = pl.Series(_town_differs(rows))
     no_town = (pl.col("town") == "") | town_is_other
     town_edits = _edits(rows, "town", "town_plain")
+    street = _edits(rows, "typed_street", "name_plain")
     floor, door, number = _unit_differences(rows, index)
     rows = rows.with_columns(
-        _edits(rows, "typed_street", "name_plain").alias("difference.street"),
+        pl.when(pl.col("edits") > 0).then(pl.min_horizontal("edits", pl.lit(street))).otherwise(pl.lit(street))
+        .cast(pl.UInt16).alias("difference.street"),
         number.alias("difference.house_number"),
         floor.alias("difference.floor"),
         door.alias("difference.door"),
@@ -67,8 +71,12 @@ def _with_differences(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
         pl.when(postcode.is_null()).then(_POSTCODE_LENGTH).otherwise(pl.lit(_edits(rows, "typed_postcode", "postcode")))
         .cast(pl.UInt16).alias("difference.postcode"),
         _edits(rows, "typed_district", "district_plain").alias("difference.district"),
-        pl.concat_str("front", pl.when(town_is_other).then("town").otherwise(pl.lit("")), "surplus", separator=" ")
-        .str.strip_chars().alias("unknown"),
+        pl.concat_str(
+            "front",
+            pl.when(pl.col("edits") > 0).then("stray"),
+            pl.when(town_is_other).then("town"),
+            "surplus", separator=" ", ignore_nulls=True,
+        ).str.replace_all("  +", " ").str.strip_chars().alias("unknown"),
     )  # fmt: skip
     return rows.with_columns(
         pl.sum_horizontal(f"difference.{name}" for name in FIELDS).cast(pl.UInt16).alias("distance")

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA, Levenshtein
 from rapidfuzz.process import cdist, cpdist
 
 from integration_assets.domain.addresses.washing import codes, words
@@ -15,9 +15,12 @@ from integration_assets.domain.addresses.washing.index import Numbers, Spellings
 MOST_EDITS: Final = 3
 """A street name further off than this is no repair."""
 
-Found = tuple[npt.NDArray[np.int64], Numbers, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+Flags = npt.NDArray[np.bool_]
+Edits = npt.NDArray[np.uint8]
+Found = tuple[npt.NDArray[np.int64], Numbers, Edits, Flags, Flags]
 
-_NOTHING: Final[Found] = (np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8), np.empty(0, np.bool_))
+_NO_FLAGS: Final = np.empty(0, np.bool_)
+_NOTHING: Final[Found] = (np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8), _NO_FLAGS, _NO_FLAGS)
 
 ROADS: Final = pl.Schema(
     {
@@ -49,7 +52,24 @@ def zones(parsed: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
     joined = keyed.join(districts, on="district_key", how="left", maintain_order="left")
     joined = joined.join(postcodes, on="zone", how="left", maintain_order="left")
     zone = pl.when(pl.col("known")).then("zone").when(pl.col("postcode").is_null()).then("district_zone")
-    return joined.with_columns(zone.alias("zone")).drop("known", "district_key")
+    return _with_town_for_unit(joined.with_columns(zone.alias("zone")).drop("known", "district_key"), index)
+
+
+def _with_town_for_unit(zoned: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
+    """What was read as floor or door and a place is a supplementary town where the postal code has one of all these
+    words, and none of the place alone: behind a house number "St. Rise" is the town Store Rise."""
+    one_of_both = pl.col("floor").is_null() ^ pl.col("door").is_null()
+    two = zoned.filter((pl.col("place") != "") & one_of_both)
+    towns = index.places.select("zone", pl.col("town_key").alias("key")).drop_nulls().unique()
+    whole = two.select("t", "zone", words.key(pl.col("behind")).alias("key")).join(towns, on=["zone", "key"])
+    alone = two.select("t", "zone", words.key(pl.col("place")).alias("key")).join(towns, on=["zone", "key"])
+    towns_only = whole.join(alone, on="t", how="anti")
+    if towns_only.is_empty():
+        return zoned
+    named = pl.col("t").is_in(towns_only["t"].implode())
+    return zoned.with_columns(
+        pl.when(~named).then(name).alias(name) for name in ("floor", "door", "other_door")
+    ).with_columns(pl.when(named).then("behind").otherwise("place").alias("place"))
 
 
 def _with_district_from_place(parsed: pl.DataFrame, districts: pl.DataFrame) -> pl.DataFrame:
@@ -143,17 +163,20 @@ def _repaired(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
     in_district = named.filter(pl.col("zone") >= codes.DISTRICT_ZONES).join(
         names.drop("zone").rename({"district_zone": "zone"}), on=["zone", "key"]
     )
-    columns = ("t", "name", "street", "edits", "nearest")
+    columns = ("t", "name", "street", "edits", "nearest", "rival")
     joined = pl.concat([in_postcode.select(columns), in_district.select(columns)])
     one_street = pl.col("street").n_unique().over("t") == 1
     return joined.with_columns(
-        pl.col("nearest") | one_street, pl.lit(True).alias("certain_zone"), pl.lit("").alias("front")
-    )
+        (pl.col("nearest") | one_street) & ~pl.col("rival"),
+        pl.lit(True).alias("certain_zone"),
+        pl.lit("").alias("front"),
+    ).select(list(ROADS))
 
 
 def _nearest(distinct: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
-    """`distinct` (zone, street and street_key as typed, sorted by zone) with name, edits and nearest, for those that
-    have a street within reach; several rows where several are equally near."""
+    """`distinct` (zone, street and street_key as typed, sorted by zone) with name, edits, nearest (the only
+    one that near) and rival (`_rivals`), for those that have a street within reach; several rows where several are
+    equally near."""
     zones = distinct["zone"].to_numpy()
     keys, plain = distinct["street_key"].to_list(), distinct["street"].to_list()
     bounds = np.flatnonzero(np.diff(zones, prepend=-1, append=-1))
@@ -162,26 +185,49 @@ def _nearest(distinct: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
         spellings = index.spellings_of(int(zones[first]))
         if spellings.keys:
             rows.append(_within_zone(keys[first:last], plain[first:last], spellings, first))
-    at, names, edits, alone = (np.concatenate(parts) for parts in zip(*rows, strict=True)) if rows else _NOTHING
+    at, names, edits, alone, rival = (np.concatenate(parts) for parts in zip(*rows, strict=True)) if rows else _NOTHING
     return distinct[pl.Series(at, dtype=pl.UInt32)].with_columns(
         pl.Series("name", names, dtype=pl.UInt32),
         pl.Series("edits", edits, dtype=pl.UInt8),
         pl.Series("nearest", alone, dtype=pl.Boolean),
+        pl.Series("rival", rival, dtype=pl.Boolean),
     )
 
 
 def _within_zone(keys: list[str], plain: list[str], spellings: Spellings, offset: int) -> Found:
     """The nearest names by Levenshtein's distance, of the names as typed or of their keys, whichever is less: in a key
-    an abbreviation and letters without Danish ones cost nothing, but an error within such a word costs many."""
-    distances = {"scorer": Levenshtein.distance, "score_cutoff": MOST_EDITS, "dtype": np.uint8}
-    by_key = cdist(keys, spellings.keys, **distances)
-    by_name = np.minimum.reduceat(cdist(plain, spellings.plain, **distances), spellings.first, axis=1)
+    blanks, abbreviations and letters that stand for Danish ones cost nothing, but an error in or beside one of these
+    costs many."""
+    by_key = _distances(keys, spellings.keys)
+    by_name = np.minimum.reduceat(_distances(plain, spellings.plain), spellings.first, axis=1)
     edits = np.minimum(by_key, by_name)
     least = edits.min(axis=1)
     within = (least <= MOST_EDITS) & (2 * least <= np.array([len(key) for key in keys]))
     texts, columns = np.nonzero((edits == least[:, None]) & within[:, None])
     alone = np.bincount(texts, minlength=len(keys))[texts] == 1
-    return texts + offset, spellings.names[columns], least[texts], alone
+    rival = _rivals(keys, spellings.keys, edits, least)
+    return texts + offset, spellings.names[columns], least[texts], alone, rival[texts]
+
+
+def _rivals(typed: list[str], known: list[str], edits: Edits, least: Edits) -> Flags:
+    """Whether another name is as near as the nearest one when two swapped letters are one slip and not two edits:
+    "Stnelunden" is "Snelunden" with a letter too many, or "Stenlunden" with two letters swapped."""
+    further = (edits > least[:, None]) & (edits <= MOST_EDITS)
+    doubtful = further.any(axis=1, keepdims=True)
+    texts, columns = np.nonzero((edits <= MOST_EDITS) & doubtful)
+    found = np.zeros(len(typed), dtype=np.bool_)
+    if len(texts):
+        slips = cpdist([typed[at] for at in texts], [known[at] for at in columns], scorer=OSA.distance, dtype=np.uint8)
+        other = further[texts, columns]
+        fewest = least.copy()
+        np.minimum.at(fewest, texts[~other], slips[~other])
+        found[texts[other & (slips <= fewest[texts])]] = True
+    return found
+
+
+def _distances(typed: list[str], known: list[str]) -> Edits:
+    """One row per typed text; what is beyond MOST_EDITS is MOST_EDITS + 1."""
+    return cdist(typed, known, scorer=Levenshtein.distance, score_cutoff=MOST_EDITS, dtype=np.uint8)
 
 
 def _behind_other_words(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:

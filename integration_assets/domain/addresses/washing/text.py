@@ -14,6 +14,7 @@ PARSED: Final = pl.Schema(
         "street": pl.String,  # as `words.plain`
         "street_key": pl.String,
         "house_number": pl.String,  # "12B", null where none was found
+        "stray": pl.String,  # a letter alone at the number ("Nygade l4"), which may be a digit; "" for none
         "floor": pl.String,
         "door": pl.String,
         "other_door": pl.String,  # the number of `floor` where it may be the door as well
@@ -27,17 +28,19 @@ PARSED: Final = pl.Schema(
 """What a line says, field by field."""
 
 _TAIL: Final = r"^(|.*?[^\d])(\d{4})[ ,.]*([^\d]*)$"
-_BEFORE_POSTCODE: Final = r"[ ,]*(?:\bdk?-)?$"
+_BEFORE_POSTCODE: Final = r"[ ,]*(?:\b(?:dk?-|dk) ?)?$"
 _NUMBER: Final = r"(?:[ ,.]nr\.?|[ ,.]no\.?)?[ ,.]*0*([1-9]\d{0,2}) ?([a-zæøå])?((?:[ ,.;:/–\-].*)?)$"
 _FIRST_NUMBER: Final = r"^((?:\d+[. ]*)?[^\d]*?\p{L}[^\d]*?)" + _NUMBER
+_LETTER_AT_NUMBER: Final = r"^[^\d]*[ .,](\p{L})\d"
 _LATER_NUMBER: Final = r"^(.*\p{L}.*?\d.*?[^\d])" + _NUMBER
 
 
 def normalized(text: pl.Expr) -> pl.Expr:
-    """Lower case, composed letters, single blanks, commas followed by a blank, without the name of the country."""
-    lower = text.str.to_lowercase().str.normalize("NFC").str.replace_all(r"[\s ]+", " ")
+    """Lower case, composed letters, single blanks, commas followed by a blank, without the name of the country at the
+    end: it is no part of an address. (DAWA takes it for an unknown word.)"""
+    lower = text.str.to_lowercase().str.normalize("NFC").str.replace_all(r"[\s()]+", " ")
     one_comma = lower.str.replace_all(r" ?(?:, ?)+", ", ").str.strip_chars(" ,.")
-    return one_comma.str.replace(r"[ ,]+\(?(?:danmark|denmark|dk)\)?$", "")
+    return one_comma.str.replace(r"[ ,]+(?:danmark|denmark|dk)$", "")
 
 
 def parsed(lines: pl.DataFrame, later_number: bool = False) -> pl.DataFrame:
@@ -67,6 +70,7 @@ def parsed(lines: pl.DataFrame, later_number: bool = False) -> pl.DataFrame:
         pl.coalesce("1", "head").alias("street"),
         (pl.col("2") + pl.col("3").fill_null("").str.to_uppercase()).alias("house_number"),
         pl.col("4").fill_null("").alias("middle"),
+        apart.str.extract(_LETTER_AT_NUMBER).fill_null("").alias("stray"),
         "postcode",
         "district",
     )

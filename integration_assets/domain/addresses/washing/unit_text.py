@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Final
 
 _SIDES: Final = (
-    (re.compile(r"\bt\s*\.\s*v\b\.?|\b(?:til )?venstre\b"), "tv"),
-    (re.compile(r"\bt\s*\.\s*h\b\.?|\b(?:til )?højre\b"), "th"),
-    (re.compile(r"\bm\s*\.\s*f\b\.?|\bmidt ?for\b"), "mf"),
+    (re.compile(r"\bt[\s.]+v\b\.?|\b(?:til )?venstre\b"), "tv"),
+    (re.compile(r"\bt[\s.]+h\b\.?|\b(?:til )?højre\b"), "th"),
+    (re.compile(r"\bm[\s.]+f\b\.?|\bmidt(?: ?for)?\b"), "mf"),
 )
 
 _FLOORS: Final = {"kld": "kl", "parterre": "st"}
@@ -20,12 +20,12 @@ _UNIT: Final = re.compile(
             st(?:ue(?:n|plan|etagen?)?)? | kl(?:d)? | k(?:æ|ae)lder(?:en|etagen?)? | parterre
             | k\s?[2-9] | 0*[1-9]\d? | 0+(?=[\s.,])
         )
-        (?: (?=$|[\s.,;:/\-]) | (?=(?:tv|th|mf)(?:$|[\s.,])) | (?<=st)(?=\d) | (?<=kl)(?=\d) )
-        (?P<mark>[\s.]*(?:(?:sal|etage|etg)\b\.?)?)
+        (?: (?=$|[\s.,;:/\-]) | (?=(?:tv|th|mf)(?:$|[\s.,])) | (?<=st|kl|ld)(?=\d) )
+        (?P<mark>[\s.]*(?:(?:sal|etage|etg|et)\b\.?)?)
         [\s.,;:/\-]*
     )?
     (?:
-        (?:(?P<named>dør|lejl(?:ighed)?|lej|vær(?:else)?|nr)\b[\s.:]*)?
+        (?:(?P<named>dør|lejl(?:ighed)?|lej|vær(?:else)?|nr)\b[\s.:]*(?:nr\b[\s.:]*)?)?
         (?P<door>tv|th|mf|-?\s?\d{1,4}(?:\s?[a-zæøå])?|[a-zæøå]\s?\d{0,4})
         (?=$|[\s.,;:])
     )?
@@ -34,7 +34,9 @@ _UNIT: Final = re.compile(
     re.VERBOSE,
 )
 _LONE_NUMBER: Final = re.compile(r"^[\s.,]*(-?)\s?0*([1-9]\d{0,3})(?=$|[\s,;:])[\s,;:/\-]*(.*)$")
-_RANGE: Final = re.compile(r"^\s?[\-–/]\d+\s?[a-zæøå]?(?=$|[\s,.])")
+_RANGE: Final = re.compile(
+    r"^\s?(?:[\-–]|/(?!\d+[\s.]*(?:tv|th|mf)\b))[1-9]\d*\s?[a-zæøå]?(?=$|[\s,.])|^\s?[\-–]\s[1-9]\d*[a-zæøå]?(?=$|,)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,13 @@ def unit_text(middle: str) -> UnitText:
     """Reads lower-case text that follows a house number.
 
     Leading zeros and dashes mean nothing; "kld" and "kælder" are "kl", "stuen" and "stueplan" "st"; "sal" behind a
-    number says floor. A house number range ("12-14") makes the second number surplus.
+    number says floor. A house number range ("12-14") makes the second number surplus; "12/2 tv" is none.
     """
     surplus = ""
-    if span := _RANGE.match(middle):
-        surplus, middle = span.group().strip(), middle[span.end() :]
     for pattern, side in _SIDES:
         middle = pattern.sub(side, middle)
+    if span := _RANGE.match(middle):
+        surplus, middle = span.group().strip(), middle[span.end() :]
     if lone := _LONE_NUMBER.match(middle):
         dash, number, rest = lone.groups()
         if dash or len(number) > 2:

@@ -28,7 +28,8 @@ DIFFERENCES: Final = pl.Struct(
     dict.fromkeys(("street", "house_number", "floor", "door", "supplementary_town", "postcode", "district"), pl.UInt16)
 )
 """Edits (Levenshtein) between what was typed and what the register says, field by field; an absent supplementary town
-is no difference."""
+is no difference. In a misspelt street name those are counted that decide whether it is repaired: with abbreviations
+and Danish letters written out where that makes them fewer."""
 
 CANDIDATE: Final = pl.Struct(
     {

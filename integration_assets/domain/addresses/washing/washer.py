@@ -61,9 +61,11 @@ def wash_distinct(texts: pl.Series, index: WashingIndex, kind: str) -> pl.DataFr
 def _with_later_numbers(
     lines: pl.DataFrame, zoned: pl.DataFrame, found: pl.DataFrame, index: WashingIndex
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Where no street was found under the name before the first number, the name may hold a number itself."""
+    """Where no street has the name before the first number, the name may hold a number itself, as others of the zone
+    do."""
     more_numbers = pl.concat_str("floor", "door", "place", "surplus", ignore_nulls=True).str.contains(r"\d")
-    unknown = zoned.filter(more_numbers).join(found, on="t", how="anti")
+    unknown = zoned.filter(more_numbers & pl.col("zone").is_in(index.numbered_zones.implode()))
+    unknown = unknown.join(found.filter(pl.col("edits") == 0), on="t", how="anti")
     rest = lines.join(unknown, on="t", how="semi", maintain_order="left")
     if rest.is_empty():
         return zoned, found
@@ -73,7 +75,8 @@ def _with_later_numbers(
         return zoned, found
     replaced = other.join(hits, on="t", how="semi", maintain_order="left")
     kept = zoned.join(hits, on="t", how="anti", maintain_order="left")
-    return pl.concat([kept, replaced]).sort("t"), pl.concat([found, hits])
+    others = found.join(hits, on="t", how="anti", maintain_order="left")
+    return pl.concat([kept, replaced]).sort("t"), pl.concat([others, hits])
 
 
 def washed_parsed(
@@ -116,19 +119,19 @@ def _certain_house(at_house: pl.DataFrame, rest: pl.DataFrame, index: WashingInd
 
 
 def _contradicted(answer: pl.DataFrame, zoned: pl.DataFrame, index: WashingIndex, kind: str) -> pl.DataFrame:
-    """Texts (t) whose typed district is another one than that of the typed postal code, and has the address as well."""
+    """Texts (t) whose typed district has the address as well, under a name that needs no repair: where it is another
+    district than that of the typed postal code, or where the street in the postal code was only found by repair."""
     district = index.places["district_zone"].gather(pl.Series(index.access.place[answer["access_row"].to_numpy()]))
-    typed = answer.select("t", "difference.district", district.alias("own_district")).filter(
-        pl.col("difference.district") > 0
+    typed = answer.select("t", "edits", "difference.district", district.alias("own_district")).filter(
+        (pl.col("difference.district") > 0) | (pl.col("edits") > 0)
     )
     other = zoned.join(typed, on="t", maintain_order="left").filter(
-        pl.col("postcode").is_not_null() & (pl.col("district_zone") != pl.col("own_district"))
+        pl.col("postcode").is_not_null() & ((pl.col("district_zone") != pl.col("own_district")) | (pl.col("edits") > 0))
     )
     if other.is_empty():
         return answer.select("t").clear()
     rows = other.select(zoned.columns)
-    found = roads.roads(rows.with_columns(zone=pl.col("district_zone")), index)
-    there = houses.houses(found.filter(pl.col("edits") == 0), rows, index)
+    there = houses.houses(roads.by_key(rows.with_columns(zone=pl.col("district_zone")), index), rows, index)
     if kind == UNIT:
         there = houses.units(there, rows, index)
     return there.select("t").unique()
