@@ -31,7 +31,7 @@ arrows: $(STAMP)
 check: lint types arrows
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -m slow
@@ -39,6 +39,8 @@ test-slow: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m integration_assets_tests.benchmarks.cache_merge
 	$(BIN)/python -m integration_assets_tests.benchmarks.unchanged_night
+	$(BIN)/python -m integration_assets_tests.benchmarks.addresses
+	$(BIN)/python -m integration_assets_tests.benchmarks.register_load
 
 clean:
 	rm -rf $(VENV) var

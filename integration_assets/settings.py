@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         default="bitemporal", description="Files to load: with former names and addresses (bitemporal) or without"
     )
 
+    address_register_national: bool = Field(
+        default=True,
+        description="The register on offer is that of the whole country: files with too few rows are refused",
+    )
+
     address_provider: Literal["local", "dawa"] = Field(
         default="local", description="Who resolves addresses: our copy of the register, or a host of DAWA's protocol"
     )

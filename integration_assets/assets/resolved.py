@@ -56,11 +56,12 @@ def resolved_consumption_addresses(
 ) -> pl.DataFrame:
     """Resolves the typed address of each consumption place."""
     with journaled(context, cache.get()) as counts:
-        resolved = resolve.consumption(customers, washing.washer(cache.get()).components(customers, UNIT))
+        washer = washing.washer(cache.get())
+        resolved = resolve.consumption(customers, washer.components(customers, UNIT))
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        counts |= category_counts(resolved.rows)
+        counts |= {**category_counts(resolved.rows), "answers_changed": washer.changed}
     context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows
 
@@ -137,13 +138,12 @@ def resolved_billing_addresses(
     """Resolves the billing line; where it names no address, the main customer's registered address stands in."""
     store = cache.get()
     with journaled(context, store) as counts:
-        resolved = billing_addresses(
-            customers, parties, store.answers, object_ids(registers.settings), washing.washer(store)
-        )
+        washer = washing.washer(store)
+        resolved = billing_addresses(customers, parties, store.answers, object_ids(registers.settings), washer)
         record_rejections(
             context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        counts |= category_counts(resolved.rows)
+        counts |= {**category_counts(resolved.rows), "answers_changed": washer.changed}
     context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows
 
@@ -164,10 +164,11 @@ def resolved_installation_addresses(
     """Resolves the alternative place of each installation that has one."""
     with journaled(context, cache.get()) as counts:
         places = resolve.alternative_places(installations)
-        resolved = resolve.alternative(places, washing.washer(cache.get()).components(places, ACCESS))
+        washer = washing.washer(cache.get())
+        resolved = resolve.alternative(places, washer.components(places, ACCESS))
         record_rejections(
             context, cache.get(), resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
         )
-        counts |= category_counts(resolved.rows)
+        counts |= {**category_counts(resolved.rows), "answers_changed": washer.changed}
     context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows

@@ -4,7 +4,7 @@ Codes are looked up anew each time, since that costs next to nothing. The answer
 counts as long as neither the register nor the rules change.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -30,6 +30,8 @@ class Washer:
     washings: Washings
     provider: Provider
     now: datetime | None
+    changes: list[pl.DataFrame] = field(default_factory=list)
+    """Answers of this washer that differ from those before them: frames of CHANGES."""
 
     def components(self, rows: pl.DataFrame, kind: str) -> pl.DataFrame:
         """FOUND, one row per row of `rows` (columns of `washing.components.COLUMNS`), in their order.
@@ -58,6 +60,11 @@ class Washer:
         nothing = {name: pl.lit(None, FOUND[name]) for name in ("normalized", "status", "nearest")}
         return by_codes(rows, self.index, kind).with_columns(**answer, **nothing)
 
+    @property
+    def changed(self) -> int:
+        """How many answers another register or other rules have changed."""
+        return sum(frame.height for frame in self.changes)
+
     def texts(self, texts: pl.Series, kind: str) -> pl.DataFrame:
         """FOUND, one row per text, in their order. A missing text means nothing: category C, outcome none."""
         asked = texts.cast(pl.String).fill_null("").alias("text")
@@ -73,7 +80,8 @@ class Washer:
             return known
         fresh = self.provider.wash(new, kind)
         if self.now is not None:
-            self.washings.record(kind, fresh, generation=generation, rule_version=rules, now=self.now)
+            kept = self.washings.record(kind, fresh, generation=generation, rule_version=rules, now=self.now)
+            self.changes.append(kept)
         unasked = (
             new.to_frame()
             .join(fresh, on="text", how="anti")
@@ -98,7 +106,7 @@ class Washer:
         own_id = "access_id" if kind == ACCESS else "unit_id"
         return rows.with_columns(
             pl.when("decided").then(pl.lit(DECISION)).otherwise("method").alias("method"),
-            pl.when(chosen).then(pl.lit(kind)).otherwise("outcome").alias("outcome"),
+            pl.when(chosen).then(pl.lit(kind)).when("decided").then(pl.lit(NONE)).otherwise("outcome").alias("outcome"),
             pl.when(chosen).then(pl.lit("B")).otherwise("category").alias("category"),
             pl.coalesce("address_id", own_id).alias(own_id),
             pl.when(chosen).then(None).otherwise(status).alias("status"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from integration_assets.cache.register_checks import NATIONAL_FLOORS, Limits
 from integration_assets.cache.register_store import RegisterStore
 from integration_assets.cache.store import Cache
 from integration_assets.cache.washing_store import open_washing_index
@@ -38,7 +39,8 @@ class WashingResource(FromSettings):
 
     def store(self) -> RegisterStore:
         """The stored generations of the register."""
-        return RegisterStore(self.folder)
+        floors = NATIONAL_FLOORS if self.settings.address_register_national else {}
+        return RegisterStore(self.folder, Limits(min_rows=floors))
 
     def index(self) -> WashingIndex:
         """The index. Raises NoWashingIndex before the first load."""

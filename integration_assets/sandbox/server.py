@@ -156,6 +156,7 @@ def _made_up_settings(earlier: Mapping[str, str]) -> dict[str, str]:
         "crm_client_id": str(uuid.uuid4()),
         "crm_client_secret": secrets.token_urlsafe(24),
         "address_register_key": secrets.token_urlsafe(24),
+        "address_register_national": "false",
         "adressevask_token": secrets.token_urlsafe(24),
         "sp_agreement": str(uuid.uuid4()),
         "sp_user_system": str(uuid.uuid4()),
