@@ -101,12 +101,12 @@ LEANING: Final = ("second_home", "second_home_co", "company_again", "successor",
 def planned(customers: int) -> list[str]:
     """Kinds of the rows of a town of this size: every kind at least once from 200 rows on, the rest ordinary.
 
-    Leaning kinds stand last.
+    Leaning kinds stand last; a town without an ordinary row for each of them has none.
     """
     counts = {kind.name: max(1, round(kind.share * customers)) for kind in KINDS}
     plan = [name for name, count in counts.items() for _ in range(count) if name not in LEANING]
     tail = [name for name in LEANING for _ in range(counts[name])]
-    if len(plan) + len(tail) > customers:
+    if len(plan) + 2 * len(tail) > customers:
         plan = plan[: customers // 2]
         tail = []
     ordinary = customers - len(plan) - len(tail)

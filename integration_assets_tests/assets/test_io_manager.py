@@ -7,10 +7,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from integration_assets.assets.declare import upstream
 from integration_assets.domain.schema import EntityTable
 from integration_assets.domain.tables import ADDRESS_REGISTER, KMD_CUSTOMERS, RESOLVED_CONSUMPTION_ADDRESSES
 from integration_assets.io_managers.cache import PREVIEWED_PARTITIONS, CacheIOManager, table_of
-from integration_assets.partitions import SUPPLY_AREAS, range_tags
+from integration_assets.partitions import MUNICIPALITIES, SUPPLY_AREAS, range_tags
 from integration_assets.resources.cache import CacheResource
 from integration_assets.settings import Settings
 
@@ -46,17 +47,14 @@ class House:
         self._assets = self._declared()
 
     def _declared(self) -> list[dg.AssetsDefinition]:
-        shared: dict[str, Any] = {
-            "io_manager_key": "cache_tables",
-            "partitions_def": SUPPLY_AREAS,
-            "backfill_policy": dg.BackfillPolicy.single_run(),
-        }
+        kept: dict[str, Any] = {"io_manager_key": "cache_tables", "backfill_policy": dg.BackfillPolicy.single_run()}
+        shared: dict[str, Any] = {**kept, "partitions_def": SUPPLY_AREAS}
 
         @dg.asset(key=list(KMD_CUSTOMERS.asset), **shared)
         def customers() -> pl.DataFrame:
             return _frame(KMD_CUSTOMERS, self.customers, "id_number")
 
-        @dg.asset(key=list(ADDRESS_REGISTER.asset), io_manager_key="cache_tables")
+        @dg.asset(key=list(ADDRESS_REGISTER.asset), partitions_def=MUNICIPALITIES, **kept)
         def register() -> pl.DataFrame:
             return _frame(ADDRESS_REGISTER, self.addresses, "street_name")
 
@@ -64,7 +62,7 @@ class House:
             key=list(RESOLVED_CONSUMPTION_ADDRESSES.asset),
             ins={
                 "customers": dg.AssetIn(list(KMD_CUSTOMERS.asset)),
-                "register": dg.AssetIn(list(ADDRESS_REGISTER.asset)),
+                "register": upstream(ADDRESS_REGISTER),
             },
             **shared,
         )
@@ -153,13 +151,17 @@ def test_a_row_outside_the_partitions_of_the_run_is_refused(house: House) -> Non
     assert house.read("5000", "5003") == ([], [])
 
 
-def test_a_table_without_areas_is_merged_and_read_whole(house: House) -> None:
-    house.addresses = [("0461", "a"), ("0265", "b")]
-    assert house.told(house.run(ADDRESS_REGISTER))[None]["new"] == 2
+def test_a_table_of_other_partitions_is_merged_by_them_and_read_whole(house: House) -> None:
+    house.addresses = [("0265", "b"), ("0461", "a"), ("0461", "c")]
+    told = house.told(house.run(ADDRESS_REGISTER, "0101", "unknown"))
+    assert told["0461"]["new"] == 3
+    assert (told["0461"]["dagster/partition_row_count"], told["0101"]["dagster/partition_row_count"]) == (2, 0)
     house.addresses = [("0461", "a")]
-    told = house.told(house.run(ADDRESS_REGISTER))[None]
-    assert (told["unchanged"], told["vanished"]) == (1, 1), "a municipality that is gone has vanished"
-    assert house.read("5000") == ([], ["a"])
+    told = house.told(house.run(ADDRESS_REGISTER, "0461"))
+    assert (told["0461"]["unchanged"], told["0461"]["vanished"]) == (1, 1)
+    assert house.read("5000") == ([], ["b", "a"]), "a municipality that was not asked for is left alone"
+    house.run(ADDRESS_REGISTER, "0101", "unknown")
+    assert house.read("5000") == ([], ["a"]), "one that is gone has vanished"
 
 
 def test_a_run_of_many_partitions_leaves_previews_out(house: House) -> None:

@@ -11,10 +11,12 @@ import pytest
 from integration_assets.automation.jobs import MAIN_GROUPS
 from integration_assets.definitions import build_definitions
 from integration_assets.domain.tables import ENTITY_TABLES
+from integration_assets.partitions import MUNICIPALITIES, SUPPLY_AREAS
 from integration_assets.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
+WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SOURCES = [
     dg.AssetKey(["outside", name]) for name in ("kmd_ee", "address_register", "person_register", "company_register")
@@ -57,7 +59,8 @@ def test_every_asset_of_ours_leads_to_its_code(definitions: dg.Definitions) -> N
 
 def test_every_asset_of_ours_describes_its_columns(definitions: dg.Definitions) -> None:
     for key, spec in _specs(definitions, materializable=True).items():
-        assert spec.metadata["dagster/column_schema"].columns, key
+        if key != WASHING_INDEX:  # files in a form of their own, no table
+            assert spec.metadata["dagster/column_schema"].columns, key
 
 
 def test_every_table_has_its_asset_with_the_columns_described_and_their_origin(definitions: dg.Definitions) -> None:
@@ -104,9 +107,14 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
     graph = definitions.resolve_asset_graph()
     for key, spec in _specs(definitions, materializable=True).items():
         node = graph.get(key)
-        assert node.is_partitioned == (spec.group_name in MAIN_GROUPS), key
-        if node.is_partitioned:
-            assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
+        if spec.group_name in MAIN_GROUPS:
+            assert node.partitions_def == SUPPLY_AREAS, key
+        elif key == WASHING_INDEX:
+            assert not node.is_partitioned, "the index is national"
+            continue
+        else:
+            assert node.partitions_def == MUNICIPALITIES, key
+        assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
 
 
 def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None:
@@ -115,11 +123,13 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
     for name in ("source_changes", "due_again", "new_address_register"):
         sensor = definitions.resolve_sensor_def(name)
         assert sensor.job_name in jobs
-        assert sensor.minimum_interval_seconds >= 60
+        assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
     assert definitions.resolve_schedule_def("nightly").execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
-    assert selected == set(_specs(definitions, materializable=True)) - {dg.AssetKey(["addresses", "register"])}
+    register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
+    assert selected == set(_specs(definitions, materializable=True)) - register
+    assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 
 
 def test_it_loads_in_a_bare_environment_without_noise(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 import sqlalchemy as sa
 import yaml

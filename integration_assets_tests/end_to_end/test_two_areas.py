@@ -8,7 +8,7 @@ from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.processes import FORKS, start_area
 from integration_assets_tests.end_to_end.world import AREAS, Json, World, shown
 
-CUSTOMERS = 110
+CUSTOMERS = 140
 SEEDS = (3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (6, 7)))
 """Towns in which parties live in two areas."""
 RUN_SECONDS = 300

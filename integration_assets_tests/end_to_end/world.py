@@ -19,7 +19,7 @@ from rich.console import Console
 from integration_assets.automation.jobs import address_register
 from integration_assets.automation.sensors import range_requests
 from integration_assets.cli.runner import DayRunner
-from integration_assets.partitions import SUPPLY_AREAS
+from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS
 from integration_assets.resources.cache import open_cache
 from integration_assets.sandbox.verify import compare, compare_rejections, read_truth
 from integration_assets.sandbox.verify_read import Crm, registry_objects
@@ -96,7 +96,7 @@ class World:
     def load_addresses(self) -> None:
         """Loads the address register, as its sensor does, and nothing else."""
         with played(self.settings(0), self.cursors) as runner:
-            runner.carry_out([dg.RunRequest(job_name=address_register.name)])
+            runner.carry_out([dg.RunRequest(job_name=address_register.name, tags=ALL_MUNICIPALITIES)])
 
     def run_area(self, day: int, area: str) -> None:
         """A run of one supply area."""

@@ -40,6 +40,7 @@ from integration_assets.sandbox.kmd_ee_tables import (
     TREF_MAALER,
     create_tables,
 )
+from integration_assets_tests.domain.register_rows import index_of
 from integration_assets_tests.flows.conftest import MANDATE
 from integration_assets_tests.flows.street import DORA, EVA, fill, registers, units
 from integration_assets_tests.flows.village import (
@@ -155,7 +156,8 @@ def village(server_dir: Path) -> Iterator[Village]:
     lookups.confirm_people(pl.Series("number", list(known.people)))
     lookups.confirm_companies(pl.Series("number", list(known.companies)))
     limits = SourceLimits(window_days=35, area_digits=4, max_vanished_share=0.2, tolerated_rows=20)
-    means = Means(source.kmd_ee, cache, ids, MANDATE, limits, max_rejected_share=0.5, utility="Varme")
+    index = index_of(register)
+    means = Means(source.kmd_ee, cache, index, ids, MANDATE, limits, max_rejected_share=0.5, utility="Varme")
     village = Village(source, means)
     carry_out(means, village.plan())
     yield village

@@ -5,17 +5,18 @@ from typing import Any
 import polars as pl
 
 from integration_assets.cache.store import Cache
-from integration_assets.domain.addresses.resolve import Register
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.parties import RegisteredAddress
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.flows.lookups import Lookups
 from integration_assets.flows.parties import billing_addresses, named_parties, party_frame, registered_addresses
-from integration_assets_tests.flows.village import Registers, address, address_register, company, person
+from integration_assets_tests.domain.register_rows import index_of
+from integration_assets_tests.flows.village import Registers, address, address_register, company, person, washer
 
 ANNA, BO, CARL, BAKER = "0101701234", "0202721111", "0303731234", "25052943"
 HOME, SHOP = address("Nørregade", "10", "1", "tv"), address("Nørregade", "20")
-REGISTER = Register(address_register(HOME, SHOP, address("Nørregade", "21")))
+OTHER = address("Nørregade", "21")
+INDEX = index_of(address_register(HOME, SHOP, OTHER))
 
 
 def row(number: str, party: str, co: str | None = None) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def test_parties_as_the_registers_know_them(
 ) -> None:
     remember(lookups, registers)
     named = named_parties(resolved(row("1001", ANNA, BO), row("1002", BAKER, CARL), row("1003", "0404741111")))
-    frame = party_frame(named, store.answers, ids, REGISTER).sort("party_id")
+    frame = party_frame(named, store.answers, ids, INDEX).sort("party_id")
     columns = ("party_id", "party_kind", "name", "first_name", "last_name", "company_form", "address_id")
     assert frame.select(columns).rows() == [
         (f"id of {ANNA}", "person", "Anna Prøve", "Anna", "Prøve", None, HOME["address_id"]),
@@ -71,7 +72,7 @@ def test_registered_addresses_are_those_of_main_customers(
 ) -> None:
     remember(lookups, registers)
     rows = resolved(row("1001", ANNA), row("1002", BO, ANNA), row("1003", ANNA), row("1004", CARL))
-    addresses = registered_addresses(rows, store.answers, ids, REGISTER)
+    addresses = registered_addresses(rows, store.answers, ids, INDEX)
     assert addresses.sort("customer_number").rows() == [
         ("1001", HOME["address_id"]),
         ("1002", None),
@@ -91,10 +92,10 @@ def test_bills_go_where_the_line_says_else_to_the_registered_address(
         schema=KMD_CUSTOMERS.schema,
     )
     exported = resolved(row("1001", ANNA), row("1002", ANNA), row("1003", BO))
-    billing = billing_addresses(customers, exported, store.answers, ids, REGISTER)
-    assert billing.rows.select("customer_number", "address_id", "method").rows() == [
-        ("1001", "nørregade-21-5000-unit", "text"),
-        ("1002", HOME["address_id"], "registered_address"),
-        ("1003", None, "none"),
+    billing = billing_addresses(customers, exported, store.answers, ids, washer(store, INDEX))
+    assert billing.rows.select("customer_number", "address_id", "method", "category").rows() == [
+        ("1001", OTHER["address_id"], "exact", "A"),
+        ("1002", HOME["address_id"], "registered_address", "C"),
+        ("1003", None, "none", "C"),
     ]
     assert billing.rejections.select("record_key", "reason").rows() == [("1003", "billing_address_not_found")]

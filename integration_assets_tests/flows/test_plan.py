@@ -22,6 +22,7 @@ from integration_assets.cli import app
 from integration_assets.cli.plan import show_plan
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain.addresses import resolve
+from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.tables import ADDRESS_REGISTER, RESOLVED_CUSTOMERS
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Lookups, Mandate
@@ -29,6 +30,7 @@ from integration_assets.flows.resolution import CustomerSources, resolve_custome
 from integration_assets.flows.source import read_customers
 from integration_assets.resources.cache import open_cache
 from integration_assets.resources.registers import open_registers
+from integration_assets.resources.washing import washing_resource
 from integration_assets.sandbox.background import RunningSandbox, start_in_background
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
@@ -133,13 +135,14 @@ def _ask_registers(settings: Settings, cache: Cache) -> pl.DataFrame:
     engine, registers = sa.create_engine(settings.need("kmd_ee_url")), open_registers(settings)
     try:
         customers = read_customers(KmdEe(engine), cache, AREAS, as_of, limits).rows
-        register = resolve.Register(cache.read(ADDRESS_REGISTER))
+        register, washer = cache.read(ADDRESS_REGISTER), washing_resource(settings).washer(cache)
         sources = CustomerSources(
-            customers,
-            resolve.consumption(customers, register).rows,
-            register,
-            cache.read(RESOLVED_CUSTOMERS, AREAS, include_vanished=True),
-            cache.rejections.open("resolved/customers", AREAS),
+            customers=customers,
+            consumption=resolve.consumption(customers, washer.components(customers, UNIT)).rows,
+            washer=washer,
+            addresses=lambda wanted: register.filter(pl.col("address_id").is_in(wanted.implode())),
+            previous=cache.read(RESOLVED_CUSTOMERS, AREAS, include_vanished=True),
+            rejected=cache.rejections.open("resolved/customers", AREAS),
         )
         mandate = Mandate(settings.completion_authority, settings.completion_legal_basis)
         lookups = Lookups(cache.answers, ids, registers, mandate, as_of=as_of, run_id="test")

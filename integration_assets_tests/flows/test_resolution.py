@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from integration_assets.cache.store import Cache
-from integration_assets.domain.addresses.resolve import Register, consumption
+from integration_assets.domain.addresses.resolve import consumption
+from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.gates import GateClosed
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.parties import AddressKey
@@ -21,6 +22,7 @@ from integration_assets.flows.resolution import (
     resolve_customers,
     waiting_customers,
 )
+from integration_assets_tests.domain.register_rows import index_of
 from integration_assets_tests.flows.conftest import MANDATE
 from integration_assets_tests.flows.village import (
     TODAY,
@@ -30,13 +32,15 @@ from integration_assets_tests.flows.village import (
     company,
     person,
     resident,
+    washer,
 )
 
 ASSET = "resolved/customers"
 ANNA, BO, TWIN, BAKER = "0101701234", "0202721111", "0101705555", "25052943"
 ANNA_UNKNOWN, BO_UNKNOWN = "0101700000", "0202720000"
 HOUSE = AddressKey("1111", "1", "5000")
-REGISTER = Register(address_register(address("Vestergade", "1"), address("Nørregade", "20")))
+REGISTER = address_register(address("Vestergade", "1"), address("Nørregade", "20"))
+INDEX = index_of(REGISTER)
 
 
 def row(number: str, id_number: str | None, co_id_number: str | None = None, **values: Any) -> dict[str, Any]:
@@ -69,7 +73,15 @@ class Town:
         ports = self.registers if asks else None
         lookups = Lookups(self._store.answers, self._ids, ports, MANDATE, as_of=day, run_id="run")
         rejected = self._store.rejections.open(ASSET, ["5000"])
-        sources = CustomerSources(customers, consumption(customers, REGISTER).rows, REGISTER, self.previous, rejected)
+        asked = washer(self._store, INDEX)
+        sources = CustomerSources(
+            customers=customers,
+            consumption=consumption(customers, asked.components(customers, UNIT)).rows,
+            washer=asked,
+            addresses=lambda wanted: REGISTER.filter(pl.col("address_id").is_in(wanted.implode())),
+            previous=self.previous,
+            rejected=rejected,
+        )
         resolved = resolve_customers(sources, lookups, self._ids, day)
         if asks:
             self._store.rejections.replace(ASSET, ["5000"], resolved.rejections, day, at_once=PASSING_REASONS)

@@ -4,7 +4,7 @@ import dagster as dg
 
 from integration_assets.automation.jobs import address_register, main_flow
 from integration_assets.definitions import build_definitions
-from integration_assets.partitions import SUPPLY_AREAS, range_tags
+from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS, range_tags
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets.settings import Settings
 
@@ -21,7 +21,7 @@ class Runs:
 
     def load_addresses(self, settings: Settings) -> None:
         """Loads the address register."""
-        self._run(settings, address_register.name, {})
+        self._run(settings, address_register.name, ALL_MUNICIPALITIES)
 
     def main_flow(self, settings: Settings) -> str:
         """Runs the main flow for the settings' business day; returns the run id."""

@@ -4,14 +4,16 @@ The person and company registers are the outside world here: `Registers` answers
 it was asked. Personal numbers are invented ones that fail the check digit.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
+from integration_assets.cache.store import Cache
 from integration_assets.clients.http import TransientError
 from integration_assets.clients.kmd_ee import KmdEe
+from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.people.parties import (
     AddressKey,
     Company,
@@ -20,10 +22,13 @@ from integration_assets.domain.people.parties import (
     Resident,
     SearchResult,
 )
-from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets.flows.address_providers import LocalRegister
+from integration_assets.flows.washing import Washer
 from integration_assets.sandbox import kmd_ee_tables as tables
+from integration_assets_tests.domain.register_rows import id_of, register
 
 TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 OPEN = date(9999, 12, 31)
 
 STREETS = {"Vestergade": "1111", "Østergade": "2222", "Nørregade": "3333"}
@@ -117,13 +122,13 @@ def address(
     postcode: str = "5000",
     kind: str = "unit",
 ) -> dict[str, Any]:
-    """A row of addresses/register. Its id reads like the address; an access address stands beside each unit."""
-    name = "-".join(part for part in (street, house, floor, door, postcode, kind) if part).lower()
+    """A row of addresses/register; its id depends on the address alone."""
+    parts = (street, house, floor, door, postcode, kind)
     return {
-        "address_id": name,
+        "address_id": id_of("-".join(part for part in parts if part)),
         "municipality_code": "0461",
         "kind": kind,
-        "access_id": f"{street}-{house}-{postcode}-access",
+        "access_id": id_of(f"{street}-{house}-{postcode}-access"),
         "street_name": street,
         "short_street_name": street,
         "street_code": STREETS[street],
@@ -144,8 +149,12 @@ def address_register(*units: dict[str, Any]) -> pl.DataFrame:
         unit["access_id"]: address(unit["street_name"], unit["house_number"], postcode=unit["postcode"], kind="access")
         for unit in units
     }
-    rows = [*units, *houses.values()]
-    return pl.DataFrame(rows, schema=ADDRESS_REGISTER.schema)
+    return register(*units, *houses.values())
+
+
+def washer(store: Cache, index: WashingIndex, now: datetime | None = NOW) -> Washer:
+    """Answers from this index as the runs do, and keeps the answers in the cache."""
+    return Washer(index, store.washings, LocalRegister(index, workers=1), now)
 
 
 def person(number: str, name: str, home: str | None = None, **values: Any) -> Person:

@@ -190,7 +190,9 @@ def _resolved(found: pl.DataFrame, table: EntityTable, reason: str) -> Resolved:
         .then(pl.format("No single address of the register is meant by: {}. Nearest: {}", line, nearest))
         .otherwise(pl.format("No single address of the register is meant by: {}", line))
     )
-    rejections = found.filter(pl.col("address_id").is_null()).select(
+    # Polars 2.1 panics where it formats columns whose first chunk is empty.
+    rejected = found.filter(pl.col("address_id").is_null()).rechunk()
+    rejections = rejected.select(
         pl.col(table.key).alias("record_key"),
         pl.lit(reason).alias("reason"),
         why.alias("text"),
@@ -198,5 +200,8 @@ def _resolved(found: pl.DataFrame, table: EntityTable, reason: str) -> Resolved:
         "supply_area",
     )
     without = pl.col("address_id").is_null() & (pl.col("method") != DECISION)
-    rows = found.with_columns(pl.when(without).then(pl.lit(NONE)).otherwise("method").alias("method"))
+    rows = found.with_columns(
+        pl.when(pl.col("address_id").is_null()).then(pl.lit("C")).otherwise("category").alias("category"),
+        pl.when(without).then(pl.lit(NONE)).otherwise("method").alias("method"),
+    )
     return Resolved(rows.select(list(table.schema)), rejections)

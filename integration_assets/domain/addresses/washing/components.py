@@ -18,16 +18,17 @@ COLUMNS: Final = (
 """Components that are looked at; missing columns count as null."""
 
 _UNIT: Final = pl.concat_str(pl.col("floor") + ".", "door", separator=" ", ignore_nulls=True)
+_HOUSE: Final = pl.concat_str(
+    "street_name",
+    pl.concat_str("house_number", "house_letter", ignore_nulls=True).replace("", None),
+    separator=" ",
+    ignore_nulls=True,
+)
 _LINE: Final = pl.concat_str(
-    pl.concat_str(
-        "street_name",
-        pl.concat_str("house_number", "house_letter", ignore_nulls=True),
-        separator=" ",
-        ignore_nulls=True,
-    ),
-    pl.when(_UNIT != "").then(_UNIT),
+    _HOUSE.replace("", None),
+    _UNIT.replace("", None),
     "supplementary_town",
-    pl.concat_str("postcode", "city", separator=" ", ignore_nulls=True),
+    pl.concat_str("postcode", "city", separator=" ", ignore_nulls=True).replace("", None),
     separator=", ",
     ignore_nulls=True,
 )
