@@ -3,8 +3,8 @@
 ``python -m integration_assets_tests.benchmarks.unchanged_night [--customers N] [--data-dir DIR] [--nights N]``
 
 What is measured is the real thing: the run that the nightly schedule asks for, of the real job, in a process of its
-own, over the billing database of a sandbox town, with Dagster's history where the commands keep it. All clients point at
-the sandbox, whose log of requests is empty before and must be empty afterwards.
+own, over the billing database of a sandbox town, with Dagster's history where the commands keep it. All clients point
+at the sandbox, whose log of requests is empty before and must be empty afterwards.
 
 What comes before is not measured, and goes without most of the HTTP that it would take in life (two million requests,
 some hours on loopback): the same job fills the cache with clients that hold their objects in memory instead. The
