@@ -95,12 +95,16 @@ class EmbeddedServer:
 
     def close(self) -> None:
         """Give the handle back; the last one stops the server. Does nothing in a forked child."""
+        _await_ends([self.let_go()])
+
+    def let_go(self) -> psutil.Process | None:
+        """As `close`, without waiting: the server process that is about to end, if this was the last handle."""
         if self._handle is None or self._pid != os.getpid():
-            return
+            return None
         handle, self._handle = self._handle, None
         if not self._data.exists():  # somebody removed the directory: PostgreSQL notices and ends by itself
             os.close(handle)
-            return
+            return None
         with self._lifecycle():
             os.close(handle)
             # A new open file: a lock that a forked child still shares with us must count as somebody else's.
@@ -108,9 +112,9 @@ class EmbeddedServer:
             try:
                 fcntl.flock(last, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return
+                return None
             else:
-                self._stop()
+                return self._told_to_stop()
             finally:
                 os.close(last)
 
@@ -194,18 +198,14 @@ class EmbeddedServer:
         log = str(self._data / "server.log")
         return self._pg_ctl("-w", "-t", str(int(_START_SECONDS)), "-l", log, "-o", arguments, "start")
 
-    def _stop(self) -> None:
-        """End the server in order, by PostgreSQL's signal for it: its own program would have to reach the directory."""
+    def _told_to_stop(self) -> psutil.Process | None:
+        """The server process after PostgreSQL's signal to end in order; its own program would have to reach the
+        directory."""
         process = self._postmaster()
-        if process is None:
-            return
-        try:
-            process.send_signal(signal.SIGINT)
-            process.wait(_STOP_SECONDS)
-        except psutil.NoSuchProcess:
-            return
-        except psutil.Error as failure:
-            _LOG.warning("The embedded PostgreSQL in %s keeps running: %s", self._data, failure)
+        if process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
+        return process
 
     def _postmaster_lives(self) -> bool:
         return self._postmaster() is not None
@@ -237,6 +237,19 @@ _servers: dict[Path, EmbeddedServer] = {}
 _servers_lock = threading.Lock()
 
 
+def _await_ends(processes: Sequence[psutil.Process | None]) -> None:
+    """Waits until the processes have ended, and warns of those that do not."""
+    _, alive = psutil.wait_procs([process for process in processes if process is not None], timeout=_STOP_SECONDS)
+    for process in alive:
+        _LOG.warning("The embedded PostgreSQL of process %s keeps running.", process.pid)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Lets all servers end at once: one after the other would take so long that somebody kills this process."""
+    _await_ends([server.let_go() for server in _servers.values()])
+
+
 def embedded_server(data_dir: Path) -> EmbeddedServer:
     """A handle on the running server of `data_dir`, kept until this process ends; starts the server when needed.
 
@@ -248,7 +261,6 @@ def embedded_server(data_dir: Path) -> EmbeddedServer:
         if server is None or not server.owned_here():
             server = EmbeddedServer(base)
             _servers[base] = server
-            atexit.register(server.close)
         server.open()
         return server
 

@@ -97,6 +97,8 @@ ORDINARY: Final = "person"
 LEANING: Final = ("second_home", "second_home_co", "company_again", "successor", "later_owner")
 """Kinds that need rows planted before them."""
 
+_LEANING_ON_ORDINARY: Final = ("second_home", "second_home_co", "successor")
+
 
 def planned(customers: int) -> list[str]:
     """Kinds of the rows of a town of this size: every kind at least once from 200 rows on, the rest ordinary.
@@ -106,7 +108,8 @@ def planned(customers: int) -> list[str]:
     counts = {kind.name: max(1, round(kind.share * customers)) for kind in KINDS}
     plan = [name for name, count in counts.items() for _ in range(count) if name not in LEANING]
     tail = [name for name in LEANING for _ in range(counts[name])]
-    if len(plan) + 2 * len(tail) > customers:
+    leant_on = sum(counts[name] for name in _LEANING_ON_ORDINARY)
+    if len(plan) + len(tail) + leant_on > customers:
         plan = plan[: customers // 2]
         tail = []
     ordinary = customers - len(plan) - len(tail)

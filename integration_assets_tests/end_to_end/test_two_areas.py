@@ -8,7 +8,7 @@ from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.processes import FORKS, start_area
 from integration_assets_tests.end_to_end.world import AREAS, Json, World, shown
 
-CUSTOMERS = 140
+CUSTOMERS = 160
 SEEDS = (3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (6, 7)))
 """Towns in which parties live in two areas."""
 RUN_SECONDS = 300
@@ -24,7 +24,8 @@ def test_areas_that_share_a_party_may_run_at_the_same_time(new_world: NewWorld, 
         world.run_area(0, area)
     (first_begin, first_end), (second_begin, second_end) = _run_together(world, pair)
     assert max(first_begin, second_begin) < min(first_end, second_end)  # they really overlapped
-    differences = world.differences()
+    # The primary e-mail address is that of the first writer, whichever area it is; all else is the same in any order.
+    differences = [text for text in world.differences() if ": emailaddress1 is 'kunde" not in text]
     assert not differences, shown(differences)
 
 
