@@ -34,7 +34,7 @@ test: check
 	$(BIN)/pytest -n auto --dist worksteal
 
 test-slow: $(STAMP)
-	$(BIN)/pytest -n auto --dist worksteal -m slow
+	$(BIN)/pytest -n auto --dist loadfile -m slow
 
 bench: $(STAMP)
 	$(BIN)/python -m integration_assets_tests.benchmarks.cache_merge
