@@ -30,6 +30,7 @@ from integration_assets.resources.address_register import AddressRegisterResourc
 from integration_assets.resources.business_day import AS_OF_TAG, BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.kmd_ee import KmdEeResource
+from integration_assets.resources.washing import WashingResource
 
 DUE = "due"
 
@@ -48,8 +49,13 @@ def area_fingerprints(kmd_ee: KmdEeResource, as_of: date) -> dict[str, str]:
     return dict(areas.iter_rows())
 
 
-def register_is_loaded(cache: CacheResource) -> bool:
-    """Whether the cache holds any address."""
+def register_is_loaded(cache: CacheResource, washing: WashingResource) -> bool:
+    """Whether there is an index to wash addresses with, and the cache holds any address.
+
+    The index lies in files beside the cache, and other rules want another one: it may be missing where rows are not.
+    """
+    if not washing.is_ready:
+        return False
     table = entity_tables[ADDRESS_REGISTER.name]
     with cache.get().engine.connect() as connection:
         return bool(connection.scalar(sa.select(sa.exists().where(table.c.vanished_at.is_(None)))))
@@ -78,10 +84,14 @@ def range_requests(wanted: Sequence[str], known: Sequence[str], as_of: date, run
 
 @dg.sensor(job=main_flow, minimum_interval_seconds=60)
 def source_changes(
-    context: dg.SensorEvaluationContext, kmd_ee: KmdEeResource, cache: CacheResource, business_day: BusinessDay
+    context: dg.SensorEvaluationContext,
+    kmd_ee: KmdEeResource,
+    cache: CacheResource,
+    washing: WashingResource,
+    business_day: BusinessDay,
 ) -> dg.SensorResult | dg.SkipReason:
     """Asks for runs of the supply areas whose rows in KMD EE changed; registers areas that are new."""
-    if not register_is_loaded(cache):
+    if not register_is_loaded(cache, washing):
         return dg.SkipReason("The address register is not loaded yet: every address would be rejected.")
     as_of, known = business_day.today(), known_areas(context.instance)
     current = area_fingerprints(kmd_ee, as_of)
@@ -150,14 +160,15 @@ def new_address_register(
     context: dg.SensorEvaluationContext,
     address_files: AddressRegisterResource,
     cache: CacheResource,
+    washing: WashingResource,
     business_day: BusinessDay,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Asks for a load of the address register when a new generation is published, or when the cache has no register.
+    """Asks for a load of the address register when a new generation is published, or when index or rows are missing.
 
     A load that failed is asked for again at the next tick.
     """
     generation = str(address_files.get().generation(address_files.settings.address_register_kind))
-    loaded = register_is_loaded(cache)
+    loaded = register_is_loaded(cache, washing)
     request = f"address_register:{generation}"
     outcome = outcomes(context.instance, [request]).get(request)
     if outcome is not None and outcome.ended_at is None:

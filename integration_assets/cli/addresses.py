@@ -62,10 +62,10 @@ def wash(
     Exits with 2 and a sentence when a file does not do or no register is there; OUT is then as it was.
     """
     from integration_assets.cache.register_checks import RegisterRefused
-    from integration_assets.cache.washing_store import NoWashingIndex
+    from integration_assets.cache.washing_store import NoWashingIndex, index_folder, open_washing_index
     from integration_assets.clients.address_lists import BadList
     from integration_assets.clients.http import CallError
-    from integration_assets.flows.washing_files import index_of_folder, stored_index, wash_file
+    from integration_assets.flows.washing_files import index_of_folder, wash_file
 
     if keep_index is not None and register is None:
         _refuse("--keep-index keeps what is made of --register; name that folder too.")
@@ -73,7 +73,7 @@ def wash(
 
         def index() -> "WashingIndex":
             if register is None:
-                return stored_index(_settings(data_dir).data_dir)
+                return open_washing_index(index_folder(_settings(data_dir).data_dir))
             return index_of_folder(register, keep_index, progress)
 
         try:
@@ -98,16 +98,15 @@ def decide(
     data_dir: DataDirOption = None,
 ) -> None:
     """Remembers which address a text means that no rule resolves; runs use it from then on."""
-    from integration_assets.cache.washing_store import NoWashingIndex
+    from integration_assets.cache.washing_store import NoWashingIndex, index_folder, open_washing_index
     from integration_assets.flows.address_decisions import DecisionRefused
     from integration_assets.flows.address_decisions import decide as remember
-    from integration_assets.flows.washing_files import stored_index
 
     if (address is None) != none:
         _refuse("Name either the address that is meant (--address) or that there is none (--none).")
     settings = _settings(data_dir)
     try:
-        index = stored_index(settings.data_dir)
+        index = open_washing_index(index_folder(settings.data_dir))
         with _washings(settings) as washings:
             made = remember(washings, index, kind.value, text, address, by=by, note=note, now=datetime.now(UTC))
     except (NoWashingIndex, DecisionRefused) as error:

@@ -111,13 +111,14 @@ def _prepare(console: Console, settings: Settings) -> None:
     from integration_assets.resources.business_day import BusinessDay
     from integration_assets.resources.cache import CacheResource
     from integration_assets.resources.kmd_ee import KmdEeResource
+    from integration_assets.resources.washing import washing_resource
 
     with dg.DagsterInstance.get() as instance:
         today = BusinessDay(fixed=settings.business_day or "").today()
         found = area_fingerprints(KmdEeResource(settings=settings), today)
         new = sorted(found.keys() - set(known_areas(instance)))
         instance.add_dynamic_partitions(str(SUPPLY_AREAS.name), new)
-        if not register_is_loaded(CacheResource(settings=settings)):
+        if not register_is_loaded(CacheResource(settings=settings), washing_resource(settings)):
             console.print("Loading the address register …")
             job = build_definitions(settings).resolve_job_def(address_register.name)
             job.execute_in_process(instance=instance, run_config=QUIET, tags=ALL_MUNICIPALITIES)

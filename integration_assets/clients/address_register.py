@@ -8,16 +8,11 @@ the disk with the right MD5 is not fetched again.
 """
 
 import hashlib
-import logging
-import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
-from integration_assets.clients.address_files import entity_rows
 from integration_assets.clients.address_listing import (
     DELTA,
     TOTAL,
@@ -27,11 +22,8 @@ from integration_assets.clients.address_listing import (
     offered,
 )
 from integration_assets.clients.http import HttpClient, PermanentError, RetryPolicy, TransientError, json_answer
-from integration_assets.domain.addresses.dar_frames import register_frames
-from integration_assets.domain.addresses.dar_tables import DAR_TABLES, Kind
-from integration_assets.domain.addresses.flat_register import flat
+from integration_assets.domain.addresses.dar_tables import Kind
 
-_LOG = logging.getLogger(__name__)
 _LISTING: Final = "/FileDownloads/GetAvailableFileDownloads"
 _FILE: Final = "/FileDownloads/GetFile"
 _PAGES_LIMIT: Final = 1000
@@ -67,13 +59,11 @@ class AddressRegister:
         api_key: str,
         *,
         timeout_s: float = 300.0,
-        work_dir: Path | None = None,
         policy: RetryPolicy | None = None,
     ) -> None:
         root = base_url.rstrip("/").removesuffix("/FileDownloads")
         self._http = HttpClient(root, read_timeout_s=timeout_s, policy=policy)
         self._api_key = api_key
-        self._work_dir = work_dir
 
     def generation(self, kind: Kind = "current") -> int:
         """The number of the generation on offer; it grows whenever the register is published anew.
@@ -115,24 +105,6 @@ class AddressRegister:
             )
             for step in chain
         ]
-
-    def download(self, municipalities: Collection[str] | None = None) -> pl.DataFrame:
-        """The register as one frame (schema of ADDRESS_REGISTER), all municipalities or those named (four digits).
-
-        For registers that fit into memory as text; the whole country goes through a store. Units whose access address
-        is not in the files are left out and counted in the log. Raises as `fetch_totals`, and PermanentError when a
-        file has not the known form.
-        """
-        with tempfile.TemporaryDirectory(prefix="address-register-", dir=self._work_dir) as folder:
-            total = self.fetch_totals(Path(folder), "current")
-            tables = {
-                entity: pl.concat([DAR_TABLES[entity].to_frame(), *entity_rows(entity, file.path)])
-                for entity, file in total.files.items()
-            }
-        frames, homeless = register_frames(total.generation, tables.__getitem__)
-        if homeless:
-            _LOG.warning("%d unit addresses have no access address in generation %d.", homeless, total.generation)
-        return flat(frames, municipalities)
 
     def close(self) -> None:
         """Close the pooled connections."""

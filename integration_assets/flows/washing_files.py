@@ -120,16 +120,6 @@ def wash_file(
     return tally
 
 
-def stored_index(data_dir: Path) -> WashingIndex:
-    """The washing index of the register that a data directory holds. Raises NoWashingIndex, which says what to do."""
-    try:
-        return open_washing_index(data_dir / "register" / "washing")
-    except NoWashingIndex:
-        raise NoWashingIndex(
-            f"No address register is ready for washing in {data_dir}. Load it by materializing addresses/register."
-        ) from None
-
-
 def index_of_folder(folder: Path, keep: Path | None = None, progress: Progress | None = None) -> WashingIndex:
     """The washing index of the register whose download files lie in a folder.
 

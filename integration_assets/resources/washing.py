@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 from integration_assets.cache.register_checks import NATIONAL_FLOORS, Limits
 from integration_assets.cache.register_store import RegisterStore
 from integration_assets.cache.store import Cache
-from integration_assets.cache.washing_store import open_washing_index
+from integration_assets.cache.washing_store import has_washing_index, index_folder, open_washing_index
 from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.flows.address_providers import DawaHost, LocalRegister, Provider, WithSecondOpinion
 from integration_assets.flows.washing import Washer
@@ -35,12 +35,17 @@ class WashingResource(FromSettings):
     @property
     def index_folder(self) -> Path:
         """Where the index lies."""
-        return self.folder / "washing"
+        return index_folder(self.settings.data_dir)
 
     def store(self) -> RegisterStore:
         """The stored generations of the register."""
         floors = NATIONAL_FLOORS if self.settings.address_register_national else {}
         return RegisterStore(self.folder, Limits(min_rows=floors))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is an index that these rules can read."""
+        return has_washing_index(self.index_folder)
 
     def index(self) -> WashingIndex:
         """The index. Raises NoWashingIndex before the first load."""

@@ -1,5 +1,6 @@
 """The sensors over a real town: what they ask for, in the order of a system's life. The tests build on each other."""
 
+import shutil
 from datetime import date, timedelta
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 from integration_assets.automation import cursors
 from integration_assets.automation.cursors import Cursor
 from integration_assets.automation.runs import REQUEST_TAG
+from integration_assets.cache.washing_store import index_folder
 from integration_assets.partitions import RANGE_END, RANGE_START
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets_tests.automation.world import AREAS, World
@@ -57,6 +59,16 @@ def test_the_address_register_is_loaded_once(world: World, memory: dict[str, str
     assert again.run_key != request.run_key
     assert world.run(again).success
     assert _tick(world, memory, "new_address_register") == []
+    assert _tick(world, memory, "new_address_register") == []
+
+
+def test_a_missing_washing_index_is_built_again(world: World, memory: dict[str, str]) -> None:
+    shutil.rmtree(index_folder(world.settings.data_dir))
+    result = world.tick("source_changes")
+    assert not result.run_requests
+    assert "not loaded yet" in str(result.skip_message)
+    (request,) = _tick(world, memory, "new_address_register")
+    assert world.run(request).success
     assert _tick(world, memory, "new_address_register") == []
 
 

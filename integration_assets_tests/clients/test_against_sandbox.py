@@ -24,6 +24,7 @@ from integration_assets.domain.tables import ADDRESS_REGISTER
 from integration_assets.sandbox import address_files, company_register, lora, person_register
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets_tests.clients.whole_register import whole_register
 from integration_assets_tests.clients.wire import FAST
 from integration_assets_tests.sandbox.loopback import running
 
@@ -133,11 +134,11 @@ def test_a_company_is_found_and_an_unknown_one_is_not(store: Store, options: San
     assert (found.address.house_number, found.address.postcode, found.address.door) == ("12B", "5000", "th")
 
 
-def test_the_address_register_is_downloaded(store: Store, options: SandboxOptions) -> None:
+def test_the_address_register_is_downloaded(store: Store, options: SandboxOptions, tmp_path: Path) -> None:
     with running(address_files.build(store, options)) as url:
         client = AddressRegister(url, SETTINGS["address_register_key"], policy=FAST)
         assert client.generation() >= 1
-        frame = client.download()
+        frame, _homeless = whole_register(client, tmp_path)
         with pytest.raises(PermanentError):
             AddressRegister(url, "wrong", policy=FAST).generation()
     assert frame.schema == ADDRESS_REGISTER.schema

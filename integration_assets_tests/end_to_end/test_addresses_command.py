@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from integration_assets.cache.washing_store import write_washing_index
+from integration_assets.cache.washing_store import index_folder, write_washing_index
 from integration_assets.cache.washings import ANSWERS, Washings
 from integration_assets.flows.washing_files import index_of_folder
 from integration_assets_tests.flows import dar_folder
@@ -40,7 +40,7 @@ def register(server_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Regi
 def data_dir(register: Register, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which that register is ready for washing."""
     folder = tmp_path_factory.mktemp("data")
-    write_washing_index(index_of_folder(register.folder), folder / "register" / "washing")
+    write_washing_index(index_of_folder(register.folder), index_folder(folder))
     return folder
 
 
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_code(data_dir: Path, tmp_path
         ((good, tmp_path / "nowhere" / "out.csv", *stored), "There is no folder"),
         (
             (good, out, "--data-dir", tmp_path),
-            "Load it by materializing addresses/register. Or name a folder with its download files",
+            "let the sensor new_address_register do it. Or name a folder with its download files",
         ),
         ((good, out, "--register", tmp_path), "holds no download files of the address register"),
         ((good, out, "--keep-index", tmp_path), "--keep-index keeps what is made of --register"),

@@ -1,5 +1,6 @@
 """Two supply areas that share a person or company, run at the same moment in two processes: one contact, one bruger."""
 
+import re
 from itertools import combinations
 
 import pytest
@@ -12,6 +13,9 @@ CUSTOMERS = 160
 SEEDS = (3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (6, 7)))
 """Towns in which parties live in two areas."""
 RUN_SECONDS = 300
+EMAIL_DIFFERS = re.compile(
+    r": emailaddress1 is 'kunde(\d+)@eksempel\.example' and should be 'kunde(\d+)@eksempel\.example'"
+)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -25,8 +29,18 @@ def test_areas_that_share_a_party_may_run_at_the_same_time(new_world: NewWorld, 
     (first_begin, first_end), (second_begin, second_end) = _run_together(world, pair)
     assert max(first_begin, second_begin) < min(first_end, second_end)  # they really overlapped
     # The primary e-mail address is that of the first writer, whichever area it is; all else is the same in any order.
-    differences = [text for text in world.differences() if ": emailaddress1 is 'kunde" not in text]
+    truth = world.truth()
+    differences = [text for text in world.differences() if not _is_that_of_another_row_of_the_party(text, truth)]
     assert not differences, shown(differences)
+
+
+def _is_that_of_another_row_of_the_party(difference: str, truth: Json) -> bool:
+    """Whether a primary e-mail address differs, but both it and the expected one are of rows that name one party."""
+    found = EMAIL_DIFFERS.search(difference)
+    if found is None:
+        return False
+    parties = [{role["party"] for role in truth["roles"] if role["customer_number"] == row} for row in found.groups()]
+    return bool(parties[0] & parties[1])
 
 
 def _sharing(truth: Json) -> tuple[str, str]:

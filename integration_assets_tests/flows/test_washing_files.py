@@ -10,11 +10,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from integration_assets.cache.washing_store import NoWashingIndex, write_washing_index
+from integration_assets.cache.washing_store import (
+    NoWashingIndex,
+    has_washing_index,
+    index_folder,
+    open_washing_index,
+    write_washing_index,
+)
 from integration_assets.clients.address_lists import BadList
 from integration_assets.clients.http import PermanentError
 from integration_assets.domain.addresses.washing import WashingIndex
-from integration_assets.flows.washing_files import ANSWER, Tally, index_of_folder, stored_index, wash_file
+from integration_assets.flows.washing_files import ANSWER, Tally, index_of_folder, wash_file
 from integration_assets_tests.domain.washing.register import DATA, frames, index, unit_rows
 from integration_assets_tests.flows import dar_folder
 
@@ -204,10 +210,22 @@ def test_figures_as_a_sentence() -> None:
 
 
 def test_the_register_of_a_data_directory(tmp_path: Path) -> None:
-    with pytest.raises(NoWashingIndex, match="No address register is ready for washing"):
-        stored_index(tmp_path)
-    write_washing_index(index(), tmp_path / "register" / "washing")
-    assert stored_index(tmp_path).generation == frames().generation
+    folder = index_folder(tmp_path)
+    with pytest.raises(NoWashingIndex, match="materialize addresses/washing_index"):
+        open_washing_index(folder)
+    write_washing_index(index(), folder)
+    assert open_washing_index(folder).generation == frames().generation
+
+
+def test_an_index_that_is_being_replaced_stays_readable(tmp_path: Path) -> None:
+    write_washing_index(index(), tmp_path)
+    reading = open_washing_index(tmp_path)
+    write_washing_index(index(), tmp_path)
+    write_washing_index(index(), tmp_path)
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2  # the one in use and the one before
+    assert reading.generation == open_washing_index(tmp_path).generation == frames().generation
+    (tmp_path / "current").unlink()
+    assert not has_washing_index(tmp_path)
 
 
 def test_the_register_of_a_folder_is_kept_until_its_files_change(tmp_path: Path, server_dir: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from integration_assets.domain.addresses import texts
+from integration_assets.domain.addresses.dar_tables import LIVE_STATUSES
 from integration_assets.domain.addresses.washing.exact import by_codes
 from integration_assets.domain.addresses.washing.index import WashingIndex
 from integration_assets.domain.addresses.washing.known import live_units
@@ -30,9 +31,6 @@ DECISION: Final = "decision"
 
 HOUSE: Final = "H"
 """Category beside A, B and C: the house is certain, the unit is not."""
-
-LIVE_STATUSES: Final = (2, 3)
-"""DAR statuses of addresses that exist: provisional and current."""
 
 CONSUMPTION_NOT_FOUND: Final = "consumption_address_not_found"
 BILLING_NOT_FOUND: Final = "billing_address_not_found"

@@ -11,7 +11,6 @@ from integration_assets.domain.addresses.register import ACCESS, PLACES, UNITS, 
 from integration_assets.domain.addresses.washing import (
     WashingIndex,
     datavask_answer,
-    match_access,
     wash,
     wash_components,
 )
@@ -190,7 +189,9 @@ def test_codes_come_before_names_and_text_after_them() -> None:
     assert units["unit_id"].to_list() == [uuid(100), uuid(100), None]
     assert units["method"].to_list() == ["components", "spelling", "spelling"]
     assert units["outcome"].to_list() == ["unit", "unit", "access_address"]
-    assert match_access(rows, index)["access_id"].to_list() == [uuid(1)] * 3
+    houses = wash_components(rows, index, "access")
+    assert houses["access_id"].to_list() == [uuid(1)] * 3
+    assert houses["method"].to_list() == ["components", "spelling", "components"]
 
 
 def test_the_answer_in_the_form_of_datavask() -> None:

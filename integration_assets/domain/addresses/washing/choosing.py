@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from integration_assets.domain.addresses.dar_tables import LIVE_STATUSES
 from integration_assets.domain.addresses.washing.index import END, AccessRows, Ints, Numbers, WashingIndex
 
-CURRENT_STATUSES: Final = (2, 3)
-"""DAR statuses of addresses that exist: provisional and current."""
 
 
 def with_versions(judged: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
@@ -38,7 +37,7 @@ def with_versions(judged: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
         pl.Series("id_low", low, dtype=pl.UInt64),
         units.alias("last_unit"),
         pl.Series("last_access", last_access, dtype=pl.UInt32),
-        pl.Series("active", np.isin(status, CURRENT_STATUSES) & (end == END), dtype=pl.Boolean),
+        pl.Series("active", np.isin(status, LIVE_STATUSES) & (end == END), dtype=pl.Boolean),
         pl.Series("in_force", typed_is_last, dtype=pl.Boolean) & pl.col("fits"),
         pl.Series("lettered", _lettered(rows.house[access], last_access, rows), dtype=pl.Boolean),
     )
@@ -52,7 +51,7 @@ def _lettered(house: Ints, last_access: Numbers, rows: AccessRows) -> npt.NDArra
     for at in np.flatnonzero(lettered):
         first, last = np.searchsorted(rows.house, [house[at] + 1, house[at] + 256])
         others = rows.access[first:last] != rows.access[last_access[at]]
-        exists = np.isin(rows.status[first:last], CURRENT_STATUSES) & (rows.valid_to[first:last] == END)
+        exists = np.isin(rows.status[first:last], LIVE_STATUSES) & (rows.valid_to[first:last] == END)
         lettered[at] = bool(np.any(others & exists))
     return lettered
 

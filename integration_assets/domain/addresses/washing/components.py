@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from integration_assets.domain.addresses import texts
-from integration_assets.domain.addresses.washing import choosing, houses, text, words
+from integration_assets.domain.addresses.washing import choosing, exact, houses, text, words
 from integration_assets.domain.addresses.washing.index import WashingIndex
 from integration_assets.domain.addresses.washing.rows import answered
 from integration_assets.domain.addresses.washing.washed import ACCESS, COMPONENTS, UNIT, WASHED
@@ -41,8 +41,10 @@ def wash_components(components: pl.DataFrame, index: WashingIndex, kind: str = U
     First the codes: street code (vejkode) with postal code, or with municipality where no postal code is given, house
     number with letter, floor and door; empty floor and door mean the unit without them. One existing address is an
     answer of category A and method `washed.COMPONENTS`, whatever the names beside the codes say. Else the text that the
-    components make is washed. `text` is that line.
+    components make is washed. `text` is that line. Of access addresses floor and door are not looked at.
     """
+    if kind == ACCESS:
+        components = components.drop("floor", "door", strict=False)
     rows = _distinct(components)
     coded = _by_codes(rows, index, kind)
     rest = rows.join(coded, on="t", how="anti", maintain_order="left")
@@ -77,26 +79,11 @@ def _asked(components: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
     return given.join(numbers, on=COLUMNS, nulls_equal=True, how="left", maintain_order="left").get_column("t")
 
 
-def match_access(components: pl.DataFrame, index: WashingIndex, workers: int = 1) -> pl.DataFrame:
-    """WASHED of the access addresses that the components mean; floor and door are not looked at."""
-    houses_only = components.drop("floor", "door", strict=False)
-    return wash_components(houses_only, index, ACCESS, workers)
-
-
 def _by_codes(rows: pl.DataFrame, index: WashingIndex, kind: str) -> pl.DataFrame:
     """t and WASHED of the rows that codes alone answer."""
-    parts = rows.select(
-        "t",
-        "text",
-        texts.street_code("street_code").alias("street_code"),
-        texts.municipality_code("municipality_code").alias("municipality_code"),
-        texts.postcode("postcode").alias("postcode"),
-        texts.house("house_number", "house_letter").alias("house_number"),
-        texts.floor("floor").alias("floor"),
-        texts.door("door").alias("door"),
-    )
-    streets = _streets(parts, index)
-    typed = parts.join(streets, on="t", how="semi", maintain_order="left")
+    codes = exact.normalized(rows)
+    streets = _as_roads(exact.streets(codes, index))
+    typed = codes.rename({"row": "t"}).join(streets, on="t", how="semi", maintain_order="left")
     at_house = houses.houses(streets, typed, index)
     zoned = _with_names(typed, streets, index)
     best = best_hits(at_house, zoned, index, kind).filter("active")
@@ -108,18 +95,10 @@ def _by_codes(rows: pl.DataFrame, index: WashingIndex, kind: str) -> pl.DataFram
     return answers.with_columns(pl.lit(COMPONENTS).alias("method"))
 
 
-def _streets(parts: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
-    """ROADS of street codes, within the postal code or, without one, the municipality."""
-    places = index.places.filter(pl.col("valid_to").is_null() & pl.col("full_name").is_not_null())
-    places = places.select("street_code", "municipality_code", "postcode", "street", pl.col("full_name").alias("name"))
-    given = parts.select("t", "street_code", "municipality_code", "postcode").filter(
-        pl.col("street_code").is_not_null()
-    )
-    in_postcode = given.filter(pl.col("postcode").is_not_null()).join(places, on=["street_code", "postcode"])
-    in_municipality = given.filter(pl.col("postcode").is_null()).join(places, on=["street_code", "municipality_code"])
-    found = pl.concat([in_postcode.select("t", "name", "street"), in_municipality.select("t", "name", "street")])
-    return found.unique(maintain_order=True).select(
-        "t", "name", "street", pl.lit(0, pl.UInt8).alias("edits"), pl.lit(True).alias("nearest"),
+def _as_roads(streets: pl.DataFrame) -> pl.DataFrame:
+    """ROADS of streets that codes named."""
+    return streets.drop_nulls("name").select(
+        pl.col("row").alias("t"), "name", "street", pl.lit(0, pl.UInt8).alias("edits"), pl.lit(True).alias("nearest"),
         pl.lit(True).alias("certain_zone"), pl.lit("").alias("front"),
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from integration_assets.domain.addresses import texts
+from integration_assets.domain.addresses.dar_tables import LIVE_STATUSES
 from integration_assets.domain.addresses.washing import answers, codes
-from integration_assets.domain.addresses.washing.choosing import CURRENT_STATUSES
 from integration_assets.domain.addresses.washing.houses import expanded
 from integration_assets.domain.addresses.washing.index import END, WashingIndex
 from integration_assets.domain.addresses.washing.washed import UNIT
@@ -25,16 +25,16 @@ def by_codes(components: pl.DataFrame, index: WashingIndex, kind: str = UNIT) ->
     Street code (vejkode) with postal code, or with municipality where no postal code is given, and house number with
     letter. Of units, floor and door as well: empty ones mean the unit without them.
     """
-    rows = _normalized(components)
-    at_house = rows.join(_streets(rows, index), on="row", maintain_order="left").with_columns(
-        codes.house_key(pl.col("street"), pl.col("house")).alias("key")
+    rows = normalized(components)
+    at_house = rows.join(streets(rows, index), on="row", maintain_order="left").with_columns(
+        codes.house_key(pl.col("street"), pl.col("house_number")).alias("key")
     )
     houses = index.access
     at_house = at_house.filter(pl.col("key").is_not_null())
     key = at_house["key"].to_numpy()
     hits = expanded(at_house, houses.house, key, key, "access_row")
     row = hits["access_row"].to_numpy()
-    hits = hits.filter(pl.Series(np.isin(houses.status[row], CURRENT_STATUSES) & (houses.valid_to[row] == END)))
+    hits = hits.filter(pl.Series(np.isin(houses.status[row], LIVE_STATUSES) & (houses.valid_to[row] == END)))
     if kind != UNIT:
         return _only(hits, hits["access_row"], None, index)
     access = pl.Series(houses.access[hits["access_row"].to_numpy()])
@@ -43,11 +43,13 @@ def by_codes(components: pl.DataFrame, index: WashingIndex, kind: str = UNIT) ->
     hits = expanded(hits, index.units.unit, key, key, "unit_row")
     row = hits["unit_row"].to_numpy()
     units = index.units
-    hits = hits.filter(pl.Series(np.isin(units.status[row], CURRENT_STATUSES) & (units.valid_to[row] == END)))
+    hits = hits.filter(pl.Series(np.isin(units.status[row], LIVE_STATUSES) & (units.valid_to[row] == END)))
     return _only(hits, hits["access_row"], hits["unit_row"], index)
 
 
-def _normalized(components: pl.DataFrame) -> pl.DataFrame:
+def normalized(components: pl.DataFrame) -> pl.DataFrame:
+    """Each row's number `row`, and the codes of `components` in the register's form: street_code, municipality_code,
+    postcode, house_number (with its letter), floor and door; null for none."""
     given = components.select(
         (pl.col(name) if name in components.columns else pl.lit(None)).cast(pl.String).alias(name) for name in COLUMNS
     )
@@ -55,21 +57,22 @@ def _normalized(components: pl.DataFrame) -> pl.DataFrame:
         texts.street_code("street_code").alias("street_code"),
         texts.municipality_code("municipality_code").alias("municipality_code"),
         texts.postcode("postcode").alias("postcode"),
-        texts.house("house_number", "house_letter").alias("house"),
+        texts.house("house_number", "house_letter").alias("house_number"),
         texts.floor("floor").alias("floor"),
         texts.door("door").alias("door"),
     ).with_row_index("row")
 
 
-def _streets(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
-    """Row and street of the street codes, each pair once."""
+def streets(rows: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
+    """Row, street and name (number of the street's full name) of the street codes of `normalized` rows, each once."""
     places = index.places.filter(pl.col("valid_to").is_null())
-    places = places.select("street_code", "municipality_code", "postcode", "street")
+    places = places.select("street_code", "municipality_code", "postcode", "street", name="full_name")
     given = rows.select("row", "street_code", "municipality_code", "postcode").drop_nulls("street_code")
     without = pl.col("postcode").is_null()
     in_postcode = given.filter(~without).join(places, on=["street_code", "postcode"])
     in_municipality = given.filter(without).join(places, on=["street_code", "municipality_code"])
-    return pl.concat([in_postcode.select("row", "street"), in_municipality.select("row", "street")]).unique()
+    found = pl.concat([frame.select("row", "street", "name") for frame in (in_postcode, in_municipality)])
+    return found.unique(maintain_order=True)
 
 
 def _only(hits: pl.DataFrame, access_rows: pl.Series, unit_rows: pl.Series | None, index: WashingIndex) -> pl.DataFrame:
