@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 SETTINGS_FILE_VARIABLE = "INTEGRATION_SETTINGS_FILE"
@@ -38,10 +38,35 @@ class _JsonFile(PydanticBaseSettingsSource):
         return {name: value for name, value in self._values().items() if name in known}
 
 
+SpService = Literal["person_lookup", "person_search", "company_lookup", "person_subscriptions"]
+"""The services of Serviceplatformen that are used."""
+
+
+class ServiceSettings(BaseModel):
+    """What differs for one service of Serviceplatformen; what is left out is as for all of them.
+
+    `service`, `agreement`, `user_system` and `authority` are uuids; `service` is needed where the environment gives a
+    service another uuid than the published one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = None
+    version: int | None = None
+    service: str | None = None
+    agreement: str | None = None
+    user_system: str | None = None
+    authority: str | None = None
+    timeout_seconds: float | None = Field(default=None, gt=0)
+
+
 class Settings(BaseSettings):
     """Where the outside systems are, who we are to them, and the limits we keep."""
 
-    model_config = SettingsConfigDict(env_prefix="INTEGRATION_", env_file=".env", extra="ignore", frozen=True)
+    # A value that does not do may be a secret: errors name the setting only.
+    model_config = SettingsConfigDict(
+        env_prefix="INTEGRATION_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded database and of all files we write")
     cache_url: SecretStr | None = Field(
@@ -99,20 +124,77 @@ class Settings(BaseSettings):
     adressevask_parallel: int = Field(default=16, ge=1, le=16, description="Questions to Adressevask under way at once")
 
     person_register_url: str | None = Field(default=None, description="Person look-up (PersonBaseDataExtended)")
+    person_register_version: int = Field(
+        default=5, ge=4, le=5, description="Version of the person look-up; the address must be that of the same version"
+    )
     person_search_url: str | None = Field(default=None, description="Address search (ADRSOG1)")
+    person_subscription_url: str | None = Field(
+        default=None, description="Person subscriptions (SF6002); unset: there are none"
+    )
     company_register_url: str | None = Field(default=None, description="Company look-up (CVR Online)")
     sp_agreement: str | None = Field(default=None, description="Service agreement uuid")
     sp_user_system: str | None = Field(default=None, description="Uuid of the calling system")
     sp_authority: str | None = Field(default=None, description="Uuid of the authority on whose behalf calls are made")
-    sp_certificate: Path | None = Field(default=None, description="Client certificate with key (PEM)")
+    sp_services: dict[SpService, ServiceSettings] = Field(
+        default_factory=dict,
+        description='What differs for a service, as JSON: {"person_search": {"agreement": "…", "timeout_seconds": 60}}',
+    )
+    sp_timeout_seconds: float = Field(default=30.0, gt=0, description="Longest wait for an answer of a service")
+    sp_on_behalf_of: str | None = Field(default=None, description="User named in the registers' audit trail")
+    sp_accounting_info: str | None = Field(default=None, description="Text for the platform's bill")
+    sp_certificate: Path | None = Field(default=None, description="Client certificate with key (one PEM file)")
     sp_ca: Path | None = Field(default=None, description="Certificate authority to trust, where not the system's")
+
+    person_events_source: Literal["none", "sftp"] = Field(
+        default="none", description="Where the person register's events come from: nowhere, or files over SFTP"
+    )
+    person_events_host: str | None = Field(default=None, description="Host of the event files")
+    person_events_port: int = Field(default=22, ge=1, le=65535, description="Its SFTP port")
+    person_events_user: str | None = Field(default=None, description="Our user name there")
+    person_events_key: Path | None = Field(default=None, description="File of our private SSH key, without passphrase")
+    person_events_host_key: str | None = Field(
+        default=None, description="Public key of the host in one line (ssh-ed25519 AAAA…); nothing is read without it"
+    )
+    person_events_folder: str = Field(default="IN", description="Folder in which the register puts its files")
+
     completion_authority: str | None = Field(default=None, description="Authority that may complete personal numbers")
     completion_legal_basis: str | None = Field(
         default=None, description="Legal basis of the completion; unset: completion is off"
     )
 
+    person_sweep_days: int = Field(
+        default=30, ge=1, description="Days in which every person without subscription is looked up again once"
+    )
+    company_sweep_days: int = Field(default=30, ge=1, description="Days in which every company is looked up again once")
+    register_calls_per_second: float | None = Field(
+        default=20.0, gt=0, description="Look-ups a second of a sweep at most; unset by null: no limit"
+    )
+    share_protected_addresses: bool = Field(
+        default=False, description="Copy registered addresses to the CRM although name and address are protected"
+    )
+
     identity_key: SecretStr | None = Field(default=None, description="Secret behind all object ids; never change it")
     cipher_key: SecretStr | None = Field(default=None, description="Secret that encrypts personal numbers at rest")
+    cipher_key_id: str = Field(default="k1", description="Name of that secret, kept in every value it encrypts")
+    cipher_former_keys: dict[str, SecretStr] = Field(
+        default={}, description='Other secrets that values may be encrypted with, JSON: {"k1": "…"}'
+    )
+
+    answers_kept_days: int = Field(
+        default=30, ge=1, description="Days an answer of the registers is kept once nobody needs it any more"
+    )
+    audit_kept_days: int = Field(default=5 * 365 + 2, ge=1, description="Days the audit of look-ups is kept")
+    vanished_rows_kept_days: int = Field(
+        default=365, ge=1, description="Days a row that vanished from its source is kept"
+    )
+    closed_rejections_kept_days: int = Field(default=365, ge=1, description="Days a closed rejection is kept")
+    journal_kept_days: int = Field(default=400, ge=1, description="Days the journal of runs is kept")
+    run_history_kept_days: int = Field(
+        default=180, ge=1, description="Days Dagster's runs are kept; the newest of each partition stay"
+    )
+    accounting_year_first_month: int = Field(
+        default=1, ge=1, le=12, description="Month in which the accounting year (regnskabsår) begins"
+    )
 
     business_day: str | None = Field(
         default=None, description="ISO date that stands for today (played days); unset: the clock"
@@ -125,6 +207,12 @@ class Settings(BaseSettings):
     http_first_pause_seconds: float = Field(
         default=0.5, description="Pause before a request is tried again; doubles with each try"
     )
+
+    @field_validator("sp_services", mode="before")
+    @classmethod
+    def _services_from_json(cls, value: Any) -> Any:
+        """The JSON file may hold the mapping as text, as the environment does."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

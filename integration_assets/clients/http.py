@@ -18,7 +18,7 @@ import ssl
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from cryptography import x509
 
 # httpx logs whole addresses at INFO and httpcore headers at DEBUG: both hold keys that must not reach a log.
 for _name in ("httpx", "httpcore"):
@@ -36,6 +37,8 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _NUMBER = re.compile(r"(?<!\d)\d{5,6}[- ]?\d{4}(?!\d)")
 _TEXT_LIMIT = 300
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# How a server says that it knows us not: TLS 1.2 answers a missing certificate with a plain handshake failure.
+_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 
 
 class CallError(Exception):
@@ -69,6 +72,13 @@ class TransientError(CallError):
 
 class PermanentError(CallError):
     """The same request fails again: the request, the rights or the configuration must change."""
+
+
+class NotAllowedError(PermanentError):
+    """The other side does not let us in: certificate, agreement, authority or rights are not in order.
+
+    Whatever else is asked of it fails in the same way until a person has put that right.
+    """
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,31 @@ def client_certificate(certificate: Path, ca: Path | None = None) -> ssl.SSLCont
     return context
 
 
+def certificate_expires_on(path: Path) -> date:
+    """The day (UTC) on which the first certificate of a PEM file ends, the chain's included; keys are passed over.
+
+    Raises ValueError when the file holds no certificate, and OSError when it cannot be read.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        raise ValueError("The file named as client certificate holds no readable PEM certificate.") from None
+    return min(certificate.not_valid_after_utc for certificate in certificates).date()
+
+
+def certificate_trouble(failure: BaseException) -> str | None:
+    """What TLS said about a certificate, ours or theirs, when a connection failed; None for failures of other kinds."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted here ({cause.verify_message})"
+        reason = (cause.reason or "") if isinstance(cause, ssl.SSLError) else ""
+        if "ALERT" in reason and any(word in reason for word in _CERTIFICATE_ALERTS):
+            return f"it does not accept our certificate ({reason.lower().replace('_', ' ')})"
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 @cache
 def _known_authorities() -> ssl.SSLContext:
     """What TLS is verified against by default. Read once: the list of authorities is long."""
@@ -163,7 +198,11 @@ def error_of(response: httpx.Response, what: str) -> CallError:
 
 
 class HttpClient:
-    """A pooled HTTP client for one outside system. Safe for use by several threads."""
+    """A pooled HTTP client for one outside system. Safe for use by several threads.
+
+    `mutual_tls` says that the system knows us by our certificate: trouble with certificates is then a NotAllowedError
+    and not tried again. Elsewhere it is an outage, which passes when the other side has renewed its certificate.
+    """
 
     def __init__(
         self,
@@ -173,9 +212,11 @@ class HttpClient:
         read_timeout_s: float = 60.0,
         headers: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | bool = True,
+        mutual_tls: bool = False,
         policy: RetryPolicy | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._mutual_tls = mutual_tls
         self._policy = policy or RetryPolicy()
         self._client = httpx.Client(
             headers=dict(headers or {}),
@@ -239,6 +280,9 @@ class HttpClient:
                 content=content,
             )
         except httpx.TransportError as failure:
+            trouble = certificate_trouble(failure) if self._mutual_tls else None
+            if trouble is not None:
+                return NotAllowedError(f"{what} failed: {trouble}.", text=trouble), False
             sent = not isinstance(failure, _NEVER_SENT)
             return TransientError(f"{what} failed: {type(failure).__name__}."), may_repeat or not sent
         if response.status_code < 400 or response.status_code in accept:

@@ -29,6 +29,7 @@ _ALL_VALIDITY = [("virkningfra", "-infinity"), ("virkningtil", "infinity")]
 _CLASS = re.compile(r"[a-z]+/[a-z]+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ENDED = frozenset({"Slettet", "Passiveret"})
+_NO_CHANGE = "Aborted updating"
 
 
 class LoraClient:
@@ -70,6 +71,24 @@ class LoraClient:
                     ) from error
                 raise
 
+    def patch(self, lora_class: str, object_id: str, body: dict[str, Any]) -> None:
+        """Lay a partial body over an object that was just PUT: periods that it names win, the rest stays.
+
+        Sending the same again is harmless, also where LoRa says that nothing changed. Raises as `put`.
+        """
+        path = f"/{_checked_class(lora_class)}/{_checked_id(object_id)}"
+        try:
+            self._http.request(
+                "PATCH",
+                path,
+                content=json_body(body),
+                headers={"Content-Type": "application/json"},
+                idempotent=True,
+            )
+        except PermanentError as error:
+            if not _is_no_change(error):
+                raise
+
     def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The current registrations of the ids that exist and are not deleted, with all their periods of validity.
 
@@ -109,6 +128,11 @@ def _life_cycle_code(item: dict[str, Any]) -> str:
     """The code of the newest registration; empty when LoRa left it out (it leaves out every empty value)."""
     registrations = item.get("registreringer") or [{}]
     return registrations[0].get("livscykluskode", "")
+
+
+def _is_no_change(error: PermanentError) -> bool:
+    """Whether LoRa refused a PATCH because the object already is as it says."""
+    return error.status == 400 and _NO_CHANGE in (error.text or "")
 
 
 def _is_clash(error: PermanentError) -> bool:

@@ -1,58 +1,168 @@
 """The person and company registers (CPR and CVR through Serviceplatformen)."""
 
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
 import dagster as dg
 from pydantic import PrivateAttr
 
+from integration_assets.clients import company_register, person_lookup, person_search, person_subscriptions
 from integration_assets.clients.company_register import CompanyRegister
 from integration_assets.clients.http import client_certificate
-from integration_assets.clients.person_register import PersonRegister
-from integration_assets.clients.soap import InvocationContext
+from integration_assets.clients.person_lookup import PersonLookupClient
+from integration_assets.clients.person_search import PersonSearchClient
+from integration_assets.clients.person_subscriptions import PersonSubscriptionsClient
+from integration_assets.clients.soap_auth import InvocationContextAuth, PlatformUuid, platform_uuid
 from integration_assets.domain.people.parties import AddressKey, Company, Person, SearchResult
+from integration_assets.domain.people.ports import PersonSubscriptions
 from integration_assets.flows.lookups import Mandate
 from integration_assets.resources.base import FromSettings, retry_policy
-from integration_assets.settings import Settings
+from integration_assets.settings import ServiceSettings, Settings, SpService
 
 
 class Registers:
-    """Both registers behind the one port that look-ups use."""
+    """Both registers behind the one port that look-ups use; `subscriptions` None: none are configured."""
 
-    def __init__(self, persons: PersonRegister, companies: CompanyRegister) -> None:
+    def __init__(
+        self,
+        persons: PersonLookupClient,
+        search: PersonSearchClient,
+        companies: CompanyRegister,
+        subscriptions: PersonSubscriptionsClient | None = None,
+    ) -> None:
         self._persons = persons
+        self._search = search
         self._companies = companies
+        self._subscriptions = subscriptions
+
+    @property
+    def subscriptions(self) -> PersonSubscriptions | None:
+        """Whose changes the person register tells us of; None where no address of that service is set."""
+        return self._subscriptions
 
     def person(self, number: str) -> Person | None:
         """The person with this CPR number; None where the register does not know it."""
-        answer = self._persons.person(number)
-        return answer if isinstance(answer, Person) else None
+        return self._persons.person(number)
 
     def company(self, number: str) -> Company | None:
         """The company with this CVR number; None where the register does not know it."""
-        answer = self._companies.company(number)
-        return answer if isinstance(answer, Company) else None
+        return self._companies.company(number)
 
     def residents(self, address: AddressKey) -> SearchResult:
         """Who lives, or has lived, at an address."""
-        return self._persons.residents(address)
+        return self._search.residents(address)
 
     def close(self) -> None:
         """Closes the connections."""
-        self._persons.close()
-        self._companies.close()
+        for client in (self._persons, self._search, self._companies, self._subscriptions):
+            if client is not None:
+                client.close()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a service beforehand: the setting of its address, and the versions that are spoken."""
+
+    endpoint_setting: str
+    services: Mapping[int, str]
+    version: int
+
+
+_KNOWN: Final[Mapping[SpService, _Known]] = {
+    "person_lookup": _Known("person_register_url", person_lookup.SERVICES, 5),
+    "person_search": _Known("person_search_url", person_search.SERVICES, 2),
+    "company_lookup": _Known("company_register_url", company_register.SERVICES, 2),
+    "person_subscriptions": _Known("person_subscription_url", person_subscriptions.SERVICES, 1),
+}
+
+
+@dataclass(frozen=True)
+class ServiceAccess:
+    """How one service is reached: everything that may differ by service and environment, resolved and checked."""
+
+    endpoint: str
+    version: int
+    auth: InvocationContextAuth
+    timeout_s: float
+
+
+def service_access(settings: Settings, name: SpService, tls: ssl.SSLContext | bool = True) -> ServiceAccess:
+    """What the settings say about a service: its own values (`sp_services`) before the common ones (`sp_…`).
+
+    Raises MissingSetting for a value that nobody gives and ValueError for one that cannot be right; both name it.
+    """
+    known, own = _KNOWN[name], settings.sp_services.get(name, ServiceSettings())
+    given = settings.person_register_version if name == "person_lookup" else known.version
+    version = given if own.version is None else own.version
+    if version not in known.services:
+        spoken = " and ".join(str(number) for number in sorted(known.services))
+        raise ValueError(f"Setting {_inside(name, 'version')} is none of the versions that are spoken: {spoken}.")
+
+    def uuid_of(field: str, common: str) -> PlatformUuid:
+        value = getattr(own, field)
+        if value is None:
+            return platform_uuid(settings.need(common), common)
+        return platform_uuid(value, _inside(name, field))
+
+    return ServiceAccess(
+        own.endpoint or settings.need(known.endpoint_setting),
+        version,
+        InvocationContextAuth(
+            service=platform_uuid(own.service or known.services[version], _inside(name, "service")),
+            service_agreement=uuid_of("agreement", "sp_agreement"),
+            user_system=uuid_of("user_system", "sp_user_system"),
+            user=uuid_of("authority", "sp_authority"),
+            tls=tls,
+            on_behalf_of=settings.sp_on_behalf_of,
+            accounting_info=settings.sp_accounting_info,
+        ),
+        own.timeout_seconds or settings.sp_timeout_seconds,
+    )
+
+
+def _inside(name: SpService, field: str) -> str:
+    return f"sp_services: {name}.{field}"
+
+
+def platform_tls(settings: Settings) -> ssl.SSLContext | bool:
+    """What connections to Serviceplatformen are made with: our certificate, and whom to trust.
+
+    Raises ValueError, which names the setting, for a file that cannot be used.
+    """
+    try:
+        if settings.sp_certificate is not None:
+            return client_certificate(settings.sp_certificate, settings.sp_ca)
+        return True if settings.sp_ca is None else ssl.create_default_context(cafile=str(settings.sp_ca))
+    except OSError:
+        raise ValueError(
+            "The files of settings sp_certificate and sp_ca cannot be used. The first must be a PEM file with our "
+            "certificate and its key, the second one with the certificate of the authority to trust; both must exist "
+            "and be readable by this process."
+        ) from None
 
 
 def open_registers(settings: Settings) -> Registers:
-    """Connects to both registers with the client certificate of the settings, where one is named."""
-    context = InvocationContext(
-        service_agreement=settings.need("sp_agreement"),
-        user_system=settings.need("sp_user_system"),
-        user=settings.need("sp_authority"),
+    """The registers, with the client certificate of the settings where one is named. Nothing is asked yet."""
+    tls, policy = platform_tls(settings), retry_policy(settings)
+
+    def access(name: SpService) -> ServiceAccess:
+        return service_access(settings, name, tls)
+
+    lookup, search, companies = access("person_lookup"), access("person_search"), access("company_lookup")
+    subscribing = None
+    if settings.person_subscription_url or settings.sp_services.get("person_subscriptions", ServiceSettings()).endpoint:
+        at = access("person_subscriptions")
+        subscribing = PersonSubscriptionsClient(at.endpoint, at.auth, timeout_s=at.timeout_s, policy=policy)
+    return Registers(
+        PersonLookupClient(
+            lookup.endpoint, lookup.auth, version=lookup.version, timeout_s=lookup.timeout_s, policy=policy
+        ),
+        PersonSearchClient(search.endpoint, search.auth, timeout_s=search.timeout_s, policy=policy),
+        CompanyRegister(companies.endpoint, companies.auth, timeout_s=companies.timeout_s, policy=policy),
+        subscribing,
     )
-    tls = client_certificate(settings.sp_certificate, settings.sp_ca) if settings.sp_certificate else True
-    policy = retry_policy(settings)
-    persons = PersonRegister(
-        settings.need("person_register_url"), settings.need("person_search_url"), context, tls=tls, policy=policy
-    )
-    return Registers(persons, CompanyRegister(settings.need("company_register_url"), context, tls=tls, policy=policy))
 
 
 class RegistersResource(FromSettings):
@@ -61,7 +171,7 @@ class RegistersResource(FromSettings):
     _registers: Registers | None = PrivateAttr(default=None)
 
     def get(self) -> Registers:
-        """The registers. Raises MissingSetting where addresses or agreement are missing."""
+        """The registers. Raises MissingSetting where addresses or agreement are missing, ValueError where wrong."""
         if self._registers is None:
             self._registers = open_registers(self.settings)
         return self._registers

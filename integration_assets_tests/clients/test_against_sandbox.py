@@ -12,16 +12,22 @@ import pytest
 
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.clients.address_register import AddressRegister
+from integration_assets.clients.company_register import SERVICES as COMPANY_SERVICES
 from integration_assets.clients.company_register import CompanyRegister
 from integration_assets.clients.dynamics import DynamicsClient, TableName
 from integration_assets.clients.dynamics_auth import FormTokens
-from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.clients.http import NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
-from integration_assets.clients.person_register import PersonRegister
-from integration_assets.clients.soap import InvocationContext, NotFound
+from integration_assets.clients.person_lookup import SERVICES as LOOKUP_SERVICES
+from integration_assets.clients.person_lookup import PersonLookupClient
+from integration_assets.clients.person_search import SERVICES as SEARCH_SERVICES
+from integration_assets.clients.person_search import PersonSearchClient
+from integration_assets.clients.person_subscriptions import SERVICES as SUBSCRIPTION_SERVICES
+from integration_assets.clients.person_subscriptions import PersonSubscriptionsClient
+from integration_assets.clients.soap_auth import InvocationContextAuth, platform_uuid
 from integration_assets.domain.people.parties import AddressKey, Company, Person
 from integration_assets.domain.tables import ADDRESS_REGISTER
-from integration_assets.sandbox import address_files, company_register, lora, person_register
+from integration_assets.sandbox import address_files, company_register, lora, person_register, person_subscriptions
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets_tests.clients.whole_register import whole_register
@@ -36,7 +42,6 @@ SETTINGS = {
     "crm_client_id": "44444444-4444-4444-8444-444444444444",
     "crm_client_secret": "a secret",
 }
-CONTEXT = InvocationContext(SETTINGS["sp_agreement"], SETTINGS["sp_user_system"], SETTINGS["sp_authority"])
 HOME: dict[str, Any] = {
     "municipality_code": "0461", "street_code": "0012", "house_number": "12B", "floor": "1", "door": "th",
     "postcode": "5000", "district": "Odense C", "street_name": "Prøvegade",
@@ -95,16 +100,29 @@ def store(server_dir: Path) -> Iterator[Store]:
     store.close()
 
 
+def caller(service: str, agreement: str = SETTINGS["sp_agreement"]) -> InvocationContextAuth:
+    return InvocationContextAuth(
+        platform_uuid(service, "service"),
+        platform_uuid(agreement, "sp_agreement"),
+        platform_uuid(SETTINGS["sp_user_system"], "sp_user_system"),
+        platform_uuid(SETTINGS["sp_authority"], "sp_authority"),
+        on_behalf_of="integration",
+        accounting_info="test",
+    )
+
+
 def test_a_person_is_found_and_an_unknown_one_is_not(store: Store, options: SandboxOptions) -> None:
     with running(person_register.build(store, options)) as url:
         paths = person_register.settings(url, options)
-        client = PersonRegister(paths["person_register_url"], paths["person_search_url"], CONTEXT, policy=FAST)
+        path = paths["person_register_url"]
+        client = PersonLookupClient(path, caller(LOOKUP_SERVICES[5]), policy=FAST)
         found = client.person("1303814074")
-        assert client.person("1303814999") == NotFound()
-        result = client.residents(AddressKey("0012", "12B", "5000", "1", "th"))
-        stranger = InvocationContext(*[str(uuid.uuid4())] * 3)
-        refused = PersonRegister(paths["person_register_url"], paths["person_search_url"], stranger, policy=FAST)
-        with pytest.raises(PermanentError) as caught:
+        assert client.person("1303814999") is None
+        search = PersonSearchClient(paths["person_search_url"], caller(SEARCH_SERVICES[2]), policy=FAST)
+        result = search.residents(AddressKey("0012", "12B", "5000", "1", "th"))
+        in_municipality = search.residents(AddressKey("0012", "12B", "9999", municipality_code="0461"))
+        refused = PersonLookupClient(path, caller(LOOKUP_SERVICES[5], str(uuid.uuid4())), policy=FAST)
+        with pytest.raises(NotAllowedError) as caught:
             refused.person("1303814074")
     assert isinstance(found, Person)
     assert (found.number, found.status, found.address_protected) == ("1303814074", "01", True)
@@ -114,6 +132,11 @@ def test_a_person_is_found_and_an_unknown_one_is_not(store: Store, options: Sand
     )  # fmt: skip
     assert found.address.unit_id == HOME["unit_id"]
     assert "1303814074" not in str(caught.value)
+    assert found.birth_date == date(1981, 3, 13)
+    assert found.address_from == date(2015, 3, 1)
+    assert in_municipality == result
+    assert {(hit.house_number, hit.floor, hit.door) for hit in result.hits} == {("12B", "1", "th")}
+    assert {hit.protected for hit in result.hits} == {True}
     assert result.complete
     assert {(hit.number, hit.moved_out, hit.birth_date) for hit in result.hits} == {
         ("1303814074", False, date(1981, 3, 13)),
@@ -121,12 +144,48 @@ def test_a_person_is_found_and_an_unknown_one_is_not(store: Store, options: Sand
     }
 
 
+def test_a_former_number_leads_to_the_one_in_force_in_both_versions(store: Store, options: SandboxOptions) -> None:
+    former = a_person("1303814112", status="60", current_pnr="1303814074", address=None, status_from="2024-05-06")
+    store.put("register:person", former["pnr"], former)
+    with running(person_register.build(store, options)) as url:
+        for version, path in ((5, person_register.LOOKUP_PATH), (4, person_register.FORMER_LOOKUP_PATH)):
+            auth = caller(LOOKUP_SERVICES[version])
+            found = PersonLookupClient(url + path, auth, version=version, policy=FAST).person("1303814112")
+            assert found is not None
+            assert (found.number, found.status, found.status_from) == ("1303814074", "60", date(2024, 5, 6))
+            assert found.source == f"PersonBaseDataExtended/{version}"
+
+
+def test_a_block_of_flats_is_asked_for_to_the_end(store: Store, options: SandboxOptions) -> None:
+    block = {**HOME, "street_code": "0013", "house_number": "2", "floor": None, "door": None}
+    numbers = [f"010170{serial:04d}" for serial in range(1, 136)]
+    store.put_many("register:person", {number: a_person(number, address=block) for number in numbers})
+    with running(person_register.build(store, options)) as url:
+        path = person_register.settings(url, options)["person_search_url"]
+        search = PersonSearchClient(path, caller(SEARCH_SERVICES[2]), policy=FAST)
+        result = search.residents(AddressKey("0013", "2", "5000"))
+    assert sorted(hit.number for hit in result.hits) == numbers
+    assert result.complete
+
+
+def test_subscriptions_are_kept_once(store: Store, options: SandboxOptions) -> None:
+    with running(person_subscriptions.build(store, options)) as url:
+        path = person_subscriptions.settings(url, options)["person_subscription_url"]
+        client = PersonSubscriptionsClient(path, caller(SUBSCRIPTION_SERVICES[1]), policy=FAST)
+        for number in ("1303814074", "0101701234", "1303814074"):
+            client.add(number)
+        assert client.subscribed() == {"1303814074", "0101701234"}
+        client.remove("0101701234")
+        client.remove("0101701234")
+        assert client.subscribed() == {"1303814074"}
+
+
 def test_a_company_is_found_and_an_unknown_one_is_not(store: Store, options: SandboxOptions) -> None:
     with running(company_register.build(store, options)) as url:
         path = company_register.settings(url, options)["company_register_url"]
-        client = CompanyRegister(path, CONTEXT, policy=FAST)
+        client = CompanyRegister(path, caller(COMPANY_SERVICES[2]), policy=FAST)
         found = client.company("25052943")
-        assert client.company("10000000") == NotFound()
+        assert client.company("10000000") is None
     assert isinstance(found, Company)
     assert (found.name, found.business_code, found.company_form) == ("Ærø Varme A/S", "353000", "60")
     assert found.ceased_on == date(2020, 5, 6)
