@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--systems", default=",".join(SYSTEM_MODULES), help="comma-separated")
     parser.add_argument("--ports", type=json.loads, default={}, help="JSON object: fixed ports by system")
     parser.add_argument("--faults", type=json.loads, default={}, help="JSON object: fault plans by system")
+    parser.add_argument("--no-tls", action="store_true", help="serve the registers over plain http")
     arguments = parser.parse_args()
     serve(
         SandboxOptions(
@@ -27,6 +28,7 @@ def main() -> None:
             systems=tuple(name for name in arguments.systems.split(",") if name),
             ports=arguments.ports,
             faults={system: FaultPlan.from_json(plan) for system, plan in arguments.faults.items()},
+            tls=not arguments.no_tls,
         )
     )
 

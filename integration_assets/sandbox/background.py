@@ -75,6 +75,7 @@ def _command(options: SandboxOptions) -> list[str]:
     command += ["--customers", str(options.customers), "--seed", str(options.seed)]
     command += ["--systems", ",".join(options.systems)]
     command += ["--ports", json.dumps(dict(options.ports))]
+    command += [] if options.tls else ["--no-tls"]
     return [*command, "--faults", json.dumps({system: asdict(plan) for system, plan in options.faults.items()})]
 
 

@@ -1,7 +1,7 @@
 """The control system of the sandbox: the hands of tests, command line and people on the small world.
 
-Belongs here: routes that read the request log, set faults, build a town, play its days and reset everything. What a
-town is, the module `town` knows.
+Belongs here: routes that read the request log, set faults and the registers' switches, build a town, play its days,
+deliver the events and reset everything. What a town is, the module `town` knows.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from integration_assets.sandbox.event_outbox import DeliveryOrder, EventOutbox
 from integration_assets.sandbox.faults import FaultPlan, Faults
+from integration_assets.sandbox.register_switches import switch
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
@@ -27,8 +29,16 @@ TOWN_MODULE = "integration_assets.sandbox.town"
 class Control:
     """Routes of the control system over the parts of one running sandbox."""
 
-    def __init__(self, store: Store, options: SandboxOptions, log: RequestLog, faults: Mapping[str, Faults]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: SandboxOptions,
+        log: RequestLog,
+        faults: Mapping[str, Faults],
+        outbox: EventOutbox,
+    ) -> None:
         self._store = store
+        self._outbox = outbox
         self._options = options
         self._log = log
         self._faults = faults
@@ -43,6 +53,8 @@ class Control:
             ("/requests/summary", self.summary, "GET"),
             ("/requests/clear", self.clear, "POST"),
             ("/faults", self.set_faults, "POST"),
+            ("/registers", self.set_switches, "POST"),
+            ("/deliver-events", self.deliver_events, "POST"),
             ("/town", self.build_town, "POST"),
             ("/day", self.play_day, "POST"),
             ("/truth", self.truth, "GET"),
@@ -87,6 +99,31 @@ class Control:
             self._faults[system].use(plan)
         return JSONResponse({})
 
+    async def set_switches(self, request: Request) -> Response:
+        """Set switches of the registers (`register_switches`): `{switch: value}`; null sets the default again.
+
+        Those not named stay as they are. Answers with all of them.
+        """
+        body = await _object(request)
+        if body is None:
+            return _refusal("expected an object of register switches")
+        try:
+            return JSONResponse(await asyncio.to_thread(switch, self._store, body))
+        except ValueError as error:
+            return _refusal(str(error))
+
+    async def deliver_events(self, request: Request) -> Response:
+        """Write files of events into the outbox, as the delivery order (`event_outbox`) in the body says."""
+        body = await _object(request)
+        if body is None:
+            return _refusal("expected an object: a delivery order")
+        try:
+            order = DeliveryOrder.from_json(body)
+        except ValueError as error:
+            return _refusal(str(error))
+        async with self._town_lock:
+            return JSONResponse(await asyncio.to_thread(self._outbox.deliver, order))
+
     async def build_town(self, request: Request) -> Response:
         """Build the town: `{customers, seed}`, each defaulting to the options of the sandbox."""
         body = await _object(request)
@@ -94,6 +131,8 @@ class Control:
         seed = (body or {}).get("seed", self._options.seed)
         if body is None or not isinstance(customers, int) or not isinstance(seed, int):
             return _refusal('expected {"customers": number, "seed": number}')
+        # Subscriptions and deliveries were about the people of the town that goes.
+        await asyncio.to_thread(self._outbox.clear)
         return await self._town("build", self._store, self._options.kmd_ee_url, customers, seed)
 
     async def play_day(self, request: Request) -> Response:
@@ -108,8 +147,9 @@ class Control:
         return await self._town("truth", self._store)
 
     async def reset(self, _request: Request) -> Response:
-        """Empty every collection, the request log and the faults."""
+        """Empty every collection, the outbox, the request log and the faults."""
         async with self._town_lock:
+            await asyncio.to_thread(self._outbox.clear)
             await asyncio.to_thread(self._store.clear)
         self._log.clear()
         for faults in self._faults.values():

@@ -34,6 +34,10 @@ _TRADE: Final = (
 )  # fmt: skip
 _FORM: Final = ("A/S", "ApS", "I/S", "P/S", "K/S", "a.m.b.a.")
 
+ACCENTED: Final = ("André", "Zoé")
+HYPHENATED: Final = ("Hans-Ole", "Else-Marie")
+"""Given names of a man and of a woman."""
+
 COMPANY_FORMS: Final = ("60", "80", "30", "70", "40", "140")
 """Codes of company forms (virksomhedsform), in the order of the endings of company names."""
 
@@ -62,11 +66,14 @@ def family_name(draw: random.Random) -> str:
 
 
 def addressing_name(first: str, middle: str | None, last: str) -> str:
-    """The name as written on letters, at most 34 characters: the middle name gives way first, then is the rest cut."""
-    whole = " ".join(part for part in (first, middle, last) if part)
-    if len(whole) > LONGEST_ADDRESSING_NAME:
-        whole = f"{first} {last}"
-    return whole[:LONGEST_ADDRESSING_NAME].strip()
+    """The name as written on letters, at most 34 characters.
+
+    Of a longer name the middle names are shortened to initials, then left out; then the end is cut off.
+    """
+    initials = " ".join(name[0] for name in (middle or "").split())
+    shortened = [" ".join(part for part in (first, between, last) if part) for between in (middle, initials, None)]
+    fitting = (name for name in shortened if len(name) <= LONGEST_ADDRESSING_NAME)
+    return next(fitting, shortened[-1][:LONGEST_ADDRESSING_NAME].strip())
 
 
 def company_name(draw: random.Random, long: bool = False) -> tuple[str, str]:
@@ -76,6 +83,23 @@ def company_name(draw: random.Random, long: bool = False) -> tuple[str, str]:
     while long and len(name) <= 155:
         name += f" & {family_name(draw)}s {draw.choice(_TRADE)}"
     return f"{name} {_FORM[form]}", COMPANY_FORMS[form]
+
+
+def initials(names: str) -> str:
+    """Each of the names as an initial with a dot: "Bech Krogh" -> "B. K."."""
+    return " ".join(f"{name[0]}." for name in names.split())
+
+
+def without_danish_letters(name: str) -> str:
+    """aa, ae and oe for å, æ and ø, as before 1948 and on foreign keyboards."""
+    for letter, written in (("å", "aa"), ("æ", "ae"), ("ø", "oe"), ("Å", "Aa"), ("Æ", "Ae"), ("Ø", "Oe")):
+        name = name.replace(letter, written)
+    return name
+
+
+def without_accents(name: str) -> str:
+    """e for é, which is the only accent of invented names."""
+    return name.replace("é", "e").replace("É", "E")
 
 
 def mistyped(name: str) -> str:

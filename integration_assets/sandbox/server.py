@@ -1,7 +1,8 @@
 """Running the sandbox: one process, one event loop, one HTTP server per system on the loopback interface.
 
-Belongs here: which systems run, their ports, the file `sandbox.json` that leads to them, a clean end on SIGTERM and
-SIGINT. The systems themselves are modules of their own, imported by name so that each may be missing.
+Belongs here: which systems run, their ports, who is served over https, the file `sandbox.json` that leads to them, a
+clean end on SIGTERM and SIGINT. The systems themselves are modules of their own, imported by name so that each may be
+missing.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -24,7 +26,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from integration_assets.cache.engine import embedded_server_url
+from integration_assets.sandbox.certificates import Keys, keys_of
 from integration_assets.sandbox.control import Control
+from integration_assets.sandbox.event_outbox import EventOutbox
 from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
@@ -32,6 +36,10 @@ from integration_assets.sandbox.systems import SandboxOptions
 
 STATE_FILE = "sandbox.json"
 HOST = "127.0.0.1"
+KEYS_FOLDER = "sandbox_tls"
+OUTBOX_FOLDER = "sftp"
+EVENTS_SYSTEM = "person_subscriptions"
+EVENTS_PORT = "person_events"
 
 
 class _Server(uvicorn.Server):
@@ -40,6 +48,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End at once: over TLS, saying goodbye to a client that does not listen would take until the time-out."""
+        if self.config.is_ssl:
+            for connection in list(self.server_state.connections):
+                cycle, transport = connection.cycle, connection.transport
+                if transport is not None and (cycle is None or cycle.response_complete):
+                    transport.abort()
+        await super().shutdown(sockets)
 
 
 def serve(options: SandboxOptions) -> None:
@@ -64,13 +81,25 @@ async def _serve(options: SandboxOptions) -> None:
         application = module.build(store, options)
         fault_body = getattr(application.state, "fault_body", None)
         applications[name] = Boundary(application, name, faults[name], log, fault_body)
-    control = Control(store, options, log, faults).application()
+    outbox = EventOutbox(store, options.data_dir / OUTBOX_FOLDER)
+    control = Control(store, options, log, faults, outbox).application()
     applications["control"] = Boundary(control, "control", Faults(FaultPlan()), None)
 
     sockets = _listen(applications, options.ports, _ports(earlier))
-    urls = {name: f"http://{HOST}:{listener.getsockname()[1]}" for name, listener in sockets.items()}
-    _write_state(options, modules, urls)
-    servers = {name: _Server(_config(application)) for name, application in applications.items()}
+    secured = {name for name, module in modules.items() if options.tls and getattr(module, "MUTUAL_TLS", False)}
+    keys = keys_of(options.data_dir / KEYS_FOLDER) if secured or EVENTS_SYSTEM in modules else None
+    urls = {
+        name: f"{'https' if name in secured else 'http'}://{HOST}:{listener.getsockname()[1]}"
+        for name, listener in sockets.items()
+    }
+    given = {"sp_certificate": str(keys.client), "sp_ca": str(keys.authority)} if secured and keys is not None else {}
+    if keys is not None and EVENTS_SYSTEM in modules:
+        given |= await _serve_events(options, keys, outbox, earlier.get("settings", {}))
+    _write_state(options, modules, urls, given)
+    servers = {
+        name: _Server(_config(application, keys if name in secured else None))
+        for name, application in applications.items()
+    }
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, list(servers.values()))
@@ -92,7 +121,39 @@ def read_state(data_dir: Path) -> dict[str, Any]:
         return {}
 
 
-def _config(application: ASGIApp) -> uvicorn.Config:
+async def _serve_events(
+    options: SandboxOptions, keys: Keys, outbox: EventOutbox, earlier: Mapping[str, str]
+) -> dict[str, str]:
+    """Serve the outbox by SFTP and return the settings that lead there.
+
+    Port: the fixed one, else the earlier one if free, else any. OSError: the fixed one is taken. The server ends with
+    the process.
+    """
+    # Read here and not above: it takes longer to read than all the rest, and few sandboxes have this system.
+    from integration_assets.sandbox.event_sftp import event_settings, start_sftp
+
+    outbox.prepare()
+    root = options.data_dir / OUTBOX_FOLDER
+    fixed = options.ports.get(EVENTS_PORT)
+    try:
+        server = await start_sftp(keys, root, int(earlier.get("person_events_port", 0)) if fixed is None else fixed)
+    except OSError:
+        if fixed is not None:
+            raise
+        server = await start_sftp(keys, root, 0)
+    return event_settings(keys, server.get_port())
+
+
+def _config(application: ASGIApp, keys: Keys | None) -> uvicorn.Config:
+    """How one system is served; with keys over https, to clients with a certificate of the sandbox's authority."""
+    secured: dict[str, Any] = {}
+    if keys is not None:
+        secured = {
+            "ssl_certfile": keys.server,
+            "ssl_keyfile": keys.server,
+            "ssl_ca_certs": str(keys.authority),
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+        }
     return uvicorn.Config(
         application,
         lifespan="off",
@@ -102,6 +163,7 @@ def _config(application: ASGIApp) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=3,
+        **secured,
     )
 
 
@@ -162,6 +224,9 @@ def _made_up_settings(earlier: Mapping[str, str]) -> dict[str, str]:
         "sp_user_system": str(uuid.uuid4()),
         "sp_authority": str(uuid.uuid4()),
         "completion_authority": "Sandbox Kommune",
+        # The sandbox tells of persons by events, of companies by nothing: they are looked up every day.
+        "company_sweep_days": "1",
+        "register_calls_per_second": "1000",
         "completion_legal_basis": "invented persons only: the sandbox needs no legal basis",
         "identity_key": secrets.token_urlsafe(32),
         "cipher_key": secrets.token_urlsafe(32),
@@ -169,11 +234,13 @@ def _made_up_settings(earlier: Mapping[str, str]) -> dict[str, str]:
     return {name: earlier.get(name, value) for name, value in fresh.items()}
 
 
-def _write_state(options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str]) -> None:
-    settings = {**options.settings, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
+def _write_state(
+    options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str], given: Mapping[str, str]
+) -> None:
+    settings = {**options.settings, **given, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
     for name, module in modules.items():
-        given = getattr(module, "settings", None)
-        settings |= given(urls[name], options) if given else _plain_settings(name, urls[name])
+        own = getattr(module, "settings", None)
+        settings |= own(urls[name], options) if own else _plain_settings(name, urls[name])
     state = {
         "settings": settings,
         "control_url": urls["control"],

@@ -5,7 +5,7 @@ Belongs here: what all its services share. Not here: what a single service answe
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,17 +54,22 @@ class Operation:
     """One operation of one service: how it is asked, and the function that answers.
 
     `answer` gets the request element (the child of the SOAP body, contexts checked) and returns the response element;
-    it raises SoapFault.
+    it raises SoapFault. `kind` is what the request log calls it.
     """
 
     service_uuid: str
     soap_action: str
     request: str
     answer: Callable[[Element], Element]
+    kind: str = "lookup"
 
 
-def endpoint(operation: Operation, options: SandboxOptions) -> Endpoint:
-    """The handler of an operation. Where the sandbox made up an agreement, calls must name it."""
+def endpoint(options: SandboxOptions, *operations: Operation) -> Endpoint:
+    """The handler of the operations of one path, told apart by the element in the body.
+
+    Where the sandbox made up an agreement, calls must name it.
+    """
+    by_request = {operation.request: operation for operation in operations}
 
     async def handle(request: Request) -> Response:
         request.state.kind = "lookup"
@@ -74,10 +79,12 @@ def endpoint(operation: Operation, options: SandboxOptions) -> Endpoint:
         body = await request.body()
         action = request.headers.get("soapaction")
         try:
-            answer = await run_in_threadpool(_answer, operation, options, body, action)
+            operation, asked = await run_in_threadpool(_asked, by_request, options, body, action)
+            request.state.kind = operation.kind
+            answer = await run_in_threadpool(operation.answer, asked)
         except SoapFault as fault:
             return _xml(_fault(fault), status=500)
-        return _xml(answer, status=200)
+        return _xml(_wrapped(answer), status=200)
 
     return handle
 
@@ -117,18 +124,22 @@ def node(namespace: str, name: str, *parts: Element | None, **attributes: str) -
     return element
 
 
-def _answer(operation: Operation, options: SandboxOptions, body: bytes, action: str | None) -> Element:
-    if action is None or action.strip('"') != operation.soap_action:
-        raise SoapFault("the SOAPAction header is not the one of the operation", blame="Client")
+def _asked(
+    operations: Mapping[str, Operation], options: SandboxOptions, body: bytes, action: str | None
+) -> tuple[Operation, Element]:
+    """The operation that an envelope asks for, and its request element. SoapFault: the call is not valid."""
     envelope = parse(body)
     bodies = envelope.findall(f"{{{ENVELOPE_NS}}}Body")
     if envelope.tag != f"{{{ENVELOPE_NS}}}Envelope" or len(bodies) != 1 or len(children(bodies[0])) != 1:
         raise SoapFault("a SOAP 1.1 envelope holds one body with one element", blame="Client")
     (request,) = children(bodies[0])
-    if request.tag != operation.request:
+    operation = operations.get(request.tag)
+    if operation is None:
         raise SoapFault("the operation is unknown here", blame="Client")
+    if action is None or action.strip('"') != operation.soap_action:
+        raise SoapFault("the SOAPAction header is not the one of the operation", blame="Client")
     _check_context(request, operation, options)
-    return _wrapped(operation.answer(request))
+    return operation, request
 
 
 def _check_context(request: Element, operation: Operation, options: SandboxOptions) -> None:

@@ -3,6 +3,8 @@
 A system is a module of this package with
 
 * `build(store: Store, options: SandboxOptions) -> Starlette` - its application; it keeps its state in `store`;
+* optionally `MUTUAL_TLS = True` - it is served over https, to those with a client certificate of the sandbox's own
+  authority (unless `SandboxOptions.tls` is off);
 * optionally `settings(url: str, options: SandboxOptions) -> dict[str, str]` - the product settings that lead to it,
   `url` being its root without a trailing slash. They win over the plain defaults in `server`;
 * optionally `app.state.fault_body: Callable[[int], dict]` on the application - the body of an injected error status.
@@ -23,6 +25,7 @@ from integration_assets.sandbox.faults import FaultPlan
 # Module names, in the order in which they start. A module that does not exist is left out.
 SYSTEM_MODULES = (
     "lora", "dataverse", "address_files", "dawa", "adressevask", "person_register", "company_register",
+    "person_subscriptions",
 )  # fmt: skip
 
 
@@ -44,7 +47,9 @@ class SandboxOptions:
     system name ("control" too); others are those of the last start when still free, else chosen by the operating
     system. `settings` are the product settings that the sandbox makes up and keeps (ids, secrets, keys); `serve`
     fills them in before the systems are built. `dawa_closed` answers everything at DAWA with 410 Gone;
-    `adressevask_codes` are washing texts that Adressevask answers with this code, whatever the register says.
+    `adressevask_codes` are washing texts that Adressevask answers with this code, whatever the register says. Without
+    `tls` the systems that ask for client certificates are served over plain http. The files of events are served by
+    SFTP when the system "person_subscriptions" runs; `ports` may fix its port as "person_events".
     """
 
     data_dir: Path
@@ -57,3 +62,4 @@ class SandboxOptions:
     kmd_ee_url: str = ""
     dawa_closed: bool = False
     adressevask_codes: Mapping[str, int] = field(default_factory=dict)
+    tls: bool = True

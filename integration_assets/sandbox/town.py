@@ -24,7 +24,7 @@ __all__ = ["build", "play_day", "truth"]
 
 Json = dict[str, Any]
 
-_REGISTERS = ("register:person", "register:company", "register:unit", "register:access")
+_REGISTERS = ("register:person", "register:company", "register:unit", "register:access", "register:events")
 _SPARE_SHARE = 0.25
 
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 from rapidfuzz.distance import Levenshtein
@@ -22,6 +23,9 @@ _REPAIRED: Final = 3
 """Edits up to which washing repairs a street name."""
 
 _MARGIN: Final = 2
+_BLOCK: Final = 6
+"""Flats from which on a house is a block."""
+
 _HOUSE_NUMBER: Final = re.compile(r"([1-9][0-9]{0,2})([A-Z]?)")
 
 
@@ -133,6 +137,24 @@ class Homes:
                 return self._free.pop(-back)
         raise LookupError(f"The town has no free home left ({wanted or 'any'}).")
 
+    def flats(self, home: Home) -> list[Home]:
+        """The homes of a home's house, itself included."""
+        return [each for each in self._same_number(home) if each.access == home.access]
+
+    def next_letters(self, home: Home) -> list[Home]:
+        """Homes of the same street and number whose house has another letter, or none."""
+        return [each for each in self._same_number(home) if each.letter != home.letter]
+
+    def _same_number(self, home: Home) -> list[Home]:
+        return self._numbers[home.postcode, home.street_code, home.number]
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str, int], list[Home]]:
+        grouped: dict[tuple[str, str, int], list[Home]] = {}
+        for home in self.by_unit.values():
+            grouped.setdefault((home.postcode, home.street_code, home.number), []).append(home)
+        return grouped
+
     def suits(self, home: Home, way: str) -> bool:
         """Whether this home can be typed in this way with the meaning that the way has."""
         bare = (None, None) in self._doors[home.access]
@@ -147,6 +169,9 @@ class Homes:
             "shortened_no_code": self._is_nearest(home, shortened(home.street)),
             "joined_no_code": " " in home.street and self._is_nearest(home, joined(home.street)),
             "double_a_no_code": "å" in home.street.casefold() and self._is_nearest(home, double_a(home.street)),
+            "several_flats": home.floor is not None and not bare and len(self.flats(home)) > 1,
+            "block": home.floor is not None and not bare and len(self.flats(home)) >= _BLOCK,
+            "next_letter": bool(self.next_letters(home)),
             "spoken_line": home.floor in (*"123456789", "st") and home.door in ("tv", "th"),
             "garbled_no_code": self._is_far(home.postcode, garbled(home.street)),
             "wrong_postcode": self._foreign_postcode(home) is not None,

@@ -9,11 +9,24 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of customer row: how it is planted (a method of the builder), and its share of all rows."""
+    """A kind of customer row: how it is planted (a method of the builder), and its share of all rows.
+
+    Towns of less than `smallest` rows have none.
+    """
 
     name: str
     share: float
     says: str
+    smallest: int = 0
+
+
+COMPLETE_TOWN: Final = 200
+"""From so many rows on a town has every kind."""
+
+
+def _trying(name: str, share: float, says: str) -> Kind:
+    """A kind that tries the completion of numbers; small towns go without."""
+    return Kind(name, share, says, smallest=COMPLETE_TOWN)
 
 
 KINDS: Final = (
@@ -23,11 +36,47 @@ KINDS: Final = (
     Kind("incomplete_family_name", 0.003, "the same, father and son of one name live at the address"),
     Kind("incomplete_no_match", 0.003, "name typed differently than registered"),
     Kind("incomplete_ambiguous", 0.002, "two people of the name and birth date live at the address"),
+    # ... typed otherwise than the register writes the name
+    _trying("incomplete_middle_initials", 0.002, "initials for the middle names"),
+    _trying("incomplete_no_middle", 0.002, "middle names left out"),
+    _trying("incomplete_long_name", 0.001, "typed in full; the register shortens the middle names to 34 characters"),
+    _trying("incomplete_cut_name", 0.001, "typed in full; the register cuts the last name at 34 characters"),
+    _trying("incomplete_first_initial", 0.001, "an initial for the first name, nobody else has the birth date"),
+    _trying("incomplete_double_a", 0.002, "aa, ae, oe for å, æ, ø"),
+    _trying("incomplete_no_accents", 0.001, "no accents"),
+    _trying("incomplete_upper_case", 0.002, "capitals, and blanks too many"),
+    _trying("incomplete_no_hyphens", 0.001, "no hyphens"),
+    _trying("incomplete_last_first", 0.002, "'Hansen, Peter'"),
+    _trying("incomplete_turned", 0.001, "'Hansen Peter'"),
+    _trying("incomplete_two_names", 0.001, "'PETER & ANNE HANSEN'"),
+    _trying("incomplete_m_fl", 0.001, "'Peter Hansen m.fl.'"),
+    # ... with somebody near who must not be taken for the customer
+    _trying("incomplete_twins", 0.002, "twins live together; one of them is the customer"),
+    _trying("incomplete_namesake", 0.002, "somebody of the same name and another birth date lives there"),
+    _trying("incomplete_same_birthday", 0.002, "somebody of another name and the same birth date lives there"),
+    _trying("incomplete_letter", 0.002, "a namesake of the same birth date lives in 12B, the customer in 12"),
+    _trying("incomplete_block", 0.0002, "more than a hundred people in the house, typed without floor and door"),
+    _trying("incomplete_block_billed", 0.0002, "a namesake elsewhere in the block; bills go to the customer's flat"),
+    # ... who cannot be told
+    _trying("incomplete_initial_twins", 0.001, "an initial for the first name, and twins share it"),
+    _trying("incomplete_century", 0.001, "a namesake who is a hundred years older lives there too"),
+    _trying("incomplete_block_namesake", 0.0002, "a namesake of the same birth date lives elsewhere in the block"),
+    _trying("incomplete_moved_out", 0.002, "moved away from the consumption place"),
+    _trying("incomplete_dead", 0.001, "dead, lived at the consumption place"),
+    _trying("incomplete_emigrated", 0.001, "emigrated, lived at the consumption place"),
     Kind("co_complete", 0.120, "co-customer with a complete number"),
     Kind("co_incomplete", 0.020, "co-customer: the only person of that birth date at the address"),
     Kind("co_incomplete_both", 0.008, "main and co-customer without serial numbers"),
     Kind("co_ambiguous", 0.002, "co-customer is one of adult twins at the address"),
     Kind("co_no_match", 0.002, "nobody of the co-customer's birth date at the address"),
+    _trying("co_twin", 0.001, "co-customer is the twin of the main customer"),
+    _trying("co_of_company", 0.001, "co-customer of a company, living at its address"),
+    _trying("co_at_billing", 0.002, "main and co-customer without serial numbers live at the billing address"),
+    _trying("co_century", 0.001, "a hundred years between two people of the co-customer's birth date"),
+    _trying("co_in_house", 0.001, "typed without floor and door in a house where others live too"),
+    _trying("co_in_house_billed", 0.001, "the same, but bills go to the flat with floor and door"),
+    _trying("co_at_both", 0.001, "one of her birth date at the consumption place, another at the billing address"),
+    _trying("co_moved_out", 0.001, "the only one of the co-customer's birth date has moved away"),
     Kind("co_unknown", 0.002, "co-customer's number is not in the register"),
     Kind("co_unreadable", 0.002, "co-customer's number has five digits"),
     Kind("company", 0.070, "company"),
@@ -103,14 +152,27 @@ _LEANING_ON_ORDINARY: Final = ("second_home", "second_home_co", "successor")
 def planned(customers: int) -> list[str]:
     """Kinds of the rows of a town of this size: every kind at least once from 200 rows on, the rest ordinary.
 
-    Leaning kinds stand last; a town without an ordinary row for each of them has none.
+    A town too small for the shares has less of each kind. Leaning kinds stand last; a town without an ordinary row for
+    each of them has none.
     """
-    counts = {kind.name: max(1, round(kind.share * customers)) for kind in KINDS}
-    plan = [name for name, count in counts.items() for _ in range(count) if name not in LEANING]
-    tail = [name for name in LEANING for _ in range(counts[name])]
-    leant_on = sum(counts[name] for name in _LEANING_ON_ORDINARY)
-    if len(plan) + len(tail) + leant_on > customers:
+    for tenths in range(10, -1, -1):
+        counts = _counts(customers, tenths / 10)
+        leant_on = sum(counts[name] for name in _LEANING_ON_ORDINARY)
+        if sum(counts.values()) + leant_on <= customers:
+            break
+    else:
+        plan = _rows({name: count for name, count in _counts(customers, 1).items() if name not in LEANING})
         plan = plan[: customers // 2]
-        tail = []
-    ordinary = customers - len(plan) - len(tail)
-    return [ORDINARY] * ordinary + plan + tail
+        return [ORDINARY] * (customers - len(plan)) + plan
+    tail = {name: counts.pop(name) for name in LEANING}
+    planted = _rows(counts) + _rows(tail)
+    return [ORDINARY] * (customers - len(planted)) + planted
+
+
+def _counts(customers: int, factor: float) -> dict[str, int]:
+    """How many rows of each kind a town of this size has, at least one, when the shares are reduced by a factor."""
+    return {kind.name: max(1, round(kind.share * customers * factor)) for kind in KINDS if customers >= kind.smallest}
+
+
+def _rows(counts: dict[str, int]) -> list[str]:
+    return [name for name, count in counts.items() for _ in range(count)]

@@ -142,7 +142,8 @@ class Town:
     """The records of a town by number, and `meta`: seed, size, day, next free numbers, spare units.
 
     `kept` holds what the registry keeps of parties that no row names any more; `first_emails` the first e-mail address
-    of each party, which the CRM keeps as its primary one.
+    of each party, which the CRM keeps as its primary one; `register_changes` what events changed in the register's
+    record of a party that the registry knew, as `register_changes.changes_of` gives it, in the order of the events.
     """
 
     def __init__(self, meta: Json) -> None:
@@ -153,6 +154,7 @@ class Town:
         self.customers: dict[int, Customer] = {}
         self.kept: dict[str, Json] = {}
         self.first_emails: dict[str, str] = {}
+        self.register_changes: dict[str, list[Json]] = {}
 
     def next_id(self, name: str) -> int:
         """The next free number of a series in `meta`."""
@@ -176,6 +178,8 @@ class Town:
         store.put_many(COLLECTION, bodies)
         store.put(COLLECTION, "kept", dict(self.kept))
         store.put(COLLECTION, "first_emails", dict(self.first_emails))
+        changes = {number: list(entries) for number, entries in self.register_changes.items()}
+        store.put(COLLECTION, "register_changes", changes)
         store.put(COLLECTION, "meta", {**self.meta, "spare": list(self.meta["spare"])})
 
 
@@ -187,6 +191,7 @@ def load(store: Store) -> Town:
     town = Town({**content["meta"], "spare": list(content["meta"]["spare"])})
     town.kept = dict(content["kept"])
     town.first_emails = dict(content["first_emails"])
+    town.register_changes = {number: list(entries) for number, entries in content.get("register_changes", {}).items()}
     for chunk in sorted(content):
         kind, _, _number = chunk.partition("/")
         if kind not in _KINDS:

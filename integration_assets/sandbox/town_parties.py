@@ -1,13 +1,11 @@
 """Planting kinds of parties: complete and incomplete numbers, co-customers, companies, and numbers that mean nobody."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any, Final
 
-from integration_assets.sandbox import names
+from integration_assets.sandbox import names, town_incomplete
 from integration_assets.sandbox.town_builder import Builder
-from integration_assets.sandbox.town_homes import Home
-from integration_assets.sandbox.town_people import birth6
+from integration_assets.sandbox.town_people import birth6, born, name_of, other_birthday
 
 Json = dict[str, Any]
 
@@ -19,14 +17,14 @@ def incomplete(builder: Builder, kind: str) -> None:
     match kind:
         case "incomplete_family_name":
             father = builder.people.person(
-                home, like=person, **_name_of(person), gender=person["gender"], years=(1935, 1936)
+                home, like=person, **name_of(person), gender=person["gender"], years=(1935, 1936)
             )
             row.name = father["addressing_name"].upper()
         case "incomplete_no_match":
             row.name = names.mistyped(row.name)
             row.party, row.reason = None, "completion_no_match"
         case "incomplete_ambiguous":
-            builder.people.person(home, born=_born(person), gender=person["gender"], **_name_of(person))
+            builder.people.person(home, born=born(person), gender=person["gender"], **name_of(person))
             row.party, row.reason = None, "completion_ambiguous"
         case _:
             pass
@@ -43,9 +41,8 @@ def incomplete_at_billing(builder: Builder, kind: str) -> None:
 def co_customer(builder: Builder, kind: str) -> None:
     """A main customer with a co-customer (ligestillingskunde) in the same home."""
     row, person, home = builder.household(kind)
-    years = (1941, 1999)
-    born = _other_birthday(builder, home, years)
-    co = builder.people.person(home, like=person, born=born)
+    day = other_birthday(builder.people, home)
+    co = builder.people.person(home, like=person, born=day)
     row.co, row.co_id_number = co["pnr"], co["pnr"]
     match kind:
         case "co_incomplete":
@@ -54,11 +51,11 @@ def co_customer(builder: Builder, kind: str) -> None:
             row.co_id_number = birth6(co["pnr"])
             row.id_number = birth6(person["pnr"])
         case "co_ambiguous":
-            builder.people.person(home, like=person, born=born)
+            builder.people.person(home, like=person, born=day)
             row.co_id_number = birth6(co["pnr"])
             row.co, row.co_reason = None, "co_completion_ambiguous"
         case "co_no_match":
-            row.co_id_number = _other_birthday(builder, home, (1950, 1980)).strftime("%d%m%y") + "0000"
+            row.co_id_number = other_birthday(builder.people, home, (1950, 1980)).strftime("%d%m%y") + "0000"
             row.co, row.co_reason = None, "co_completion_no_match"
         case "co_unknown":
             row.co_id_number = builder.people.numbers.cpr(builder.people.numbers.birth_date(1940, 1990), "K")
@@ -108,23 +105,6 @@ def remarkable_person(builder: Builder, kind: str) -> None:
     builder.person_row(kind, person, home)
 
 
-def _name_of(person: Json) -> Json:
-    return {part: person[part] for part in ("first_name", "middle_name", "last_name")}
-
-
-def _born(person: Json) -> date:
-    return date.fromisoformat(person["birth_date"])
-
-
-def _other_birthday(builder: Builder, home: Home, years: tuple[int, int]) -> date:
-    """A birth date that nobody at the home has, not even by its two-digit year."""
-    taken = {number[:6] for number in builder.people.residents(home)}
-    while True:
-        born = builder.people.numbers.birth_date(*years)
-        if born.strftime("%d%m%y") not in taken:
-            return born
-
-
 PLANTERS: Final[dict[str, Callable[[Builder, str], None]]] = {
     **dict.fromkeys(
         (
@@ -152,5 +132,6 @@ PLANTERS: Final[dict[str, Callable[[Builder, str], None]]] = {
     "company_long_name": company,
     **dict.fromkeys(("company_unknown", "p_number", "unreadable_number", "no_number", "person_unknown"), nobody),
     **dict.fromkeys(("leading_zero", "protected", "emigrated", "long_person_name"), remarkable_person),
+    **town_incomplete.PLANTERS,
 }
-"""How each kind of this module is planted."""
+"""How each kind of parties is planted."""

@@ -88,3 +88,26 @@ class People:
 def birth6(number: str) -> str:
     """The date part of a personal number with the serial number left out, as the billing system holds new customers."""
     return f"{number[:6]}0000"
+
+
+def name_of(person: Json) -> Json:
+    """The parts of a person's name, for somebody who shall have the same."""
+    return {part: person[part] for part in ("first_name", "middle_name", "last_name")}
+
+
+def born(person: Json) -> date:
+    """A person's birth date."""
+    return date.fromisoformat(person["birth_date"])
+
+
+def other_birthday(
+    people: People, home: Home, years: tuple[int, int] = (1941, 1999), besides: Json | None = None
+) -> date:
+    """A birth date that nobody at the home has (nor `besides`), not even by its two-digit year."""
+    taken = {number[:6] for number in people.residents(home)}
+    if besides is not None:
+        taken.add(besides["pnr"][:6])
+    while True:
+        day = people.numbers.birth_date(*years)
+        if day.strftime("%d%m%y") not in taken:
+            return day

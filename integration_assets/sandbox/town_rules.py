@@ -98,6 +98,46 @@ def contact_parts(rows: list[Customer]) -> dict[str, Json]:
     return parts
 
 
+def is_protected(person: Json, day: str) -> bool:
+    """Whether the person register holds a person's address protected on a day; the last day is before its end."""
+    until: str | None = person.get("protected_until")
+    return bool(person["protected"]) and (until is None or day < until)
+
+
+def replaced_numbers(persons: dict[str, Json]) -> dict[str, str]:
+    """The personal number in force by each number that was changed (status 60)."""
+    following = {number: person["current_pnr"] for number, person in persons.items() if person.get("current_pnr")}
+
+    def in_force_now(number: str) -> str:
+        while number in following:
+            number = following[number]
+        return number
+
+    return {number: in_force_now(number) for number in following}
+
+
+def renumber(town: Town, old: str, new: str) -> list[Customer]:
+    """Let a person stand under her new number wherever the town names her; returns the rows concerned.
+
+    What is typed in the source stays as it is: a clerk corrects it, or nobody does.
+    """
+    concerned: list[Customer] = []
+    for row in town.customers.values():
+        if old not in (row.party, row.co) and all(role[1] != old for role in row.roles):
+            continue
+        row.party = new if row.party == old else row.party
+        row.co = new if row.co == old else row.co
+        row.roles = [[code, new if party == old else party, *days] for code, party, *days in row.roles]
+        concerned.append(row)
+    if old in town.kept:
+        town.kept[new] = town.kept.pop(old)
+    if old in town.first_emails:
+        town.first_emails[new] = town.first_emails.pop(old)
+    if old in town.register_changes:
+        town.register_changes[new] = town.register_changes.pop(old)
+    return concerned
+
+
 def installations_by_place(town: Town) -> dict[int, list[Installation]]:
     """Installations of each place, by number."""
     grouped: dict[int, list[Installation]] = defaultdict(list)

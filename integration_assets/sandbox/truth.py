@@ -1,12 +1,13 @@
 """What the registry (LoRa) and the CRM must hold at the town's current day, and which rows must stand refused.
 
 Computed from the town's own knowledge by plain loops; no code of the product takes part. Everything is identified as
-people do it: parties by their CPR or CVR number, customer relations and agreements by customer number, installations by
-installation number, addresses by their id in the address register.
+people do it: parties by the CPR or CVR number in force, customer relations and agreements by customer number,
+installations by installation number, addresses by their id in the address register.
 """
 
 from typing import Any, Final
 
+from integration_assets.sandbox.register_changes import history
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_model import Alternative, Customer, Installation, Place, Town, load, uninterrupted
 from integration_assets.sandbox.town_rules import (
@@ -16,12 +17,12 @@ from integration_assets.sandbox.town_rules import (
     installations_by_place,
     is_visible,
 )
+from integration_assets.sandbox.truth_registers import Registered, is_company
 
 Json = dict[str, Any]
 
 UTILITY: Final = "Varme"
 NAMELESS: Final = "Fjernvarmeaftale"
-_COMPANY_DIGITS: Final = 8
 
 
 @uninterrupted
@@ -30,23 +31,29 @@ def truth(store: Store) -> Json:
 
     Keys: base_day, day, as_of; `contacts` by number; `accounts` and `agreements` by customer number; `installations` by
     installation number; `addresses` by id, as the CRM shows them; `roles` (list); `links` (list of [customer number,
-    party number]); `rejections` (list of [asset, record key, reason]). Dates are ISO texts, null is an open end;
-    `ended` says whether the end has come.
+    party number]); `rejections` (list of [asset, record key, reason]); `withheld_addresses`, the ids of those that the
+    CRM must not hold. Dates are ISO texts, null is an open end; `ended` says whether the end has come.
+
+    Contacts say what the registers say today. Their `ended_on` is the day of death, or on which the company ceased;
+    `shown_address_id` the address as the CRM shows it, which leaves out that of a protected person; `history` the
+    values over time, [first day or null, value] by field, of what the registers changed while the party was known.
     """
     town = load(store)
     day = as_of(town)
-    rows = exported_rows(town)
+    registered = Registered(store, day)
+    rows = [registered.with_numbers_in_force(row) for row in exported_rows(town)]
     placed = installations_by_place(town)
     held = {row.number: _held(row, placed.get(row.place, []), day) for row in rows}
-    registered = _Registered(store)
     contacts = _contacts(town, rows, registered)
     accounts = {str(row.number): _account(row, town.places[row.place], day) for row in rows}
     agreements = {
-        str(row.number): _agreement(row, held[row.number], registered.address_id(row.party), day) for row in rows
+        str(row.number): _agreement(row, held[row.number], registered.billing_fallback(row.party), day) for row in rows
     }
     installations = _installations(town, rows, held, day)
-    pointed_at = {entry["address_id"] for group in (contacts, accounts, installations) for entry in group.values()}
+    pointed_at = {entry["address_id"] for group in (accounts, installations) for entry in group.values()}
+    pointed_at |= {contact["shown_address_id"] for contact in contacts.values()}
     pointed_at |= {agreement["billing_address_id"] for agreement in agreements.values()}
+    withheld = _never_shown(contacts) - pointed_at - {place.unit for place in town.places.values()}
     return {
         "base_day": town.meta["base_day"],
         "day": town.meta["day"],
@@ -57,46 +64,10 @@ def truth(store: Store) -> Json:
         "agreements": agreements,
         "installations": installations,
         "addresses": {each: _address(store, each) for each in sorted(filter(None, pointed_at))},
+        "withheld_addresses": sorted(withheld),
         "links": sorted([str(row.number), party] for row in rows for party in _linked(row)),
         "rejections": _rejections(town, registered, day),
     }
-
-
-class _Registered:
-    """The registers of people and companies as the product will find them."""
-
-    def __init__(self, store: Store) -> None:
-        self._persons = store.load("register:person")
-        self._companies = store.load("register:company")
-        self._units = store.load("register:unit")
-        self._access = store.load("register:access")
-        self._by_codes: dict[tuple[Any, ...], str] | None = None
-
-    def entry(self, number: str) -> Json:
-        """The register's own record of a party."""
-        registered: Json = (self._companies if len(number) == _COMPANY_DIGITS else self._persons)[number]
-        return registered
-
-    def address_id(self, number: str | None) -> str | None:
-        """The unit address at which a party is registered; None for no party or no current address."""
-        if number is None:
-            return None
-        address = self.entry(number)["address"]
-        if address is None:
-            return None
-        unit: str | None = address.get("unit_id")
-        return unit or self._unit_of(address)
-
-    def _unit_of(self, address: Json) -> str | None:
-        """The unit behind the codes of a company's seat."""
-        if self._by_codes is None:
-            self._by_codes = {}
-            for unit in self._units.values():
-                house = self._access[unit["access_id"]]
-                codes = (house["municipality_code"], house["street_code"], house["house_number"])
-                self._by_codes[(*codes, unit["floor"], unit["door"])] = unit["id"]
-        codes = (address["municipality_code"], address["street_code"], address["house_number"])
-        return self._by_codes.get((*codes, address["floor"], address["door"]))
 
 
 def _address(store: Store, address_id: str) -> Json:
@@ -120,17 +91,20 @@ def _address(store: Store, address_id: str) -> Json:
     }
 
 
-def _contacts(town: Town, rows: list[Customer], registered: _Registered) -> dict[str, Json]:
-    parts = {**town.kept, **contact_parts(rows)}
+def _contacts(town: Town, rows: list[Customer], registered: Registered) -> dict[str, Json]:
+    parts = {**registered.by_number_in_force(town.kept), **contact_parts(rows)}
+    first_emails = registered.by_number_in_force(town.first_emails)
     return {
-        number: _contact(number, part, registered, town.first_emails.get(number))
+        number: _contact(number, part, registered, first_emails.get(number), town.register_changes.get(number, []))
         for number, part in sorted(parts.items())
     }
 
 
-def _contact(number: str, part: Json, registered: _Registered, first_email: str | None) -> Json:
+def _contact(number: str, part: Json, registered: Registered, first_email: str | None, changes: list[Json]) -> Json:
     entry = registered.entry(number)
-    company = len(number) == _COMPANY_DIGITS
+    company = is_company(number)
+    protected = None if company else registered.is_protected(number)
+    address_id = registered.address_id(number)
     return {
         **part,
         "kind": "company" if company else "person",
@@ -140,12 +114,28 @@ def _contact(number: str, part: Json, registered: _Registered, first_email: str 
         "last_name": None if company else entry["last_name"],
         "gender": None if company else entry["gender"],
         "civil_status": None if company else entry["civil_status"],
-        "protected": None if company else entry["protected"],
+        "protected": protected,
         "business_code": entry["business_code"] if company else None,
         "company_form": entry["company_form"] if company else None,
-        "address_id": registered.address_id(number),
+        "address_id": address_id,
+        "shown_address_id": None if protected else address_id,
+        "ended_on": registered.ended_on(number),
+        "history": history(changes, registered.unit_at),
         "primary_email": first_email,
     }
+
+
+def _never_shown(contacts: dict[str, Json]) -> set[str]:
+    """Addresses of persons who were protected before their address was known."""
+    hidden: set[str] = set()
+    for contact in contacts.values():
+        if contact["protected"] and contact["address_id"]:
+            protection = contact["history"].get("protected", [[None, True]])
+            protected_from = next(since for since, value in reversed(protection) if value)
+            lives_there_from = contact["history"].get("address_id", [[None, None]])[-1][0]
+            if (protected_from or "") <= (lives_there_from or ""):
+                hidden.add(contact["address_id"])
+    return hidden
 
 
 def _account(row: Customer, place: Place, day: str) -> Json:
@@ -267,7 +257,7 @@ def _installation(
     }
 
 
-def _rejections(town: Town, registered: _Registered, day: str) -> list[list[str]]:
+def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]:
     """Rows that the source shows today and that cannot be processed, wholly or in part."""
     refused: list[list[str]] = []
     for number, row in sorted(town.customers.items()):
@@ -283,10 +273,40 @@ def _rejections(town: Town, registered: _Registered, day: str) -> list[list[str]
             refused.append(["resolved/customers", f"{key}/co", row.co_reason])
         if town.places[row.place].address_id is None:
             refused.append(["resolved/consumption_addresses", key, "consumption_address_not_found"])
-        if row.reason is None and row.billing_unit is None and registered.address_id(row.party) is None:
-            refused.append(["resolved/billing_addresses", key, "billing_address_not_found"])
+        if row.reason is None:
+            refused += _billing_rejections(row, registered)
+            refused += _notifications(row, registered)
     for number, installation in sorted(town.installations.items()):
         begun = any(meter[4] <= day for meter in installation.meters)
         if begun and installation.alternative and town.alternatives[installation.alternative].access_id is None:
             refused.append(["resolved/installation_addresses", str(number), "alternative_address_not_found"])
     return sorted(refused)
+
+
+def _billing_rejections(row: Customer, registered: Registered) -> list[list[str]]:
+    """Why a row whose billing line leads nowhere has no billing address; none where the registered one takes over."""
+    if row.billing_unit is not None or registered.billing_fallback(row.party) is not None:
+        return []
+    hidden = registered.address_id(row.party) is not None
+    reason = "billing_address_protected" if hidden else "billing_address_not_found"
+    return [["resolved/billing_addresses", str(row.number), reason]]
+
+
+def _notifications(row: Customer, registered: Registered) -> list[list[str]]:
+    """What the registers say of the parties of a row that the billing system should be told, while the row goes on."""
+    if _ended(row.moved_out, registered.day):
+        return []
+    told: list[list[str]] = []
+    parties = ((str(row.number), row.party, row.id_number), (f"{row.number}/co", row.co, row.co_id_number))
+    for key, party, typed in parties:
+        if party is None:
+            continue
+        if is_company(party):
+            if _ended(registered.ended_on(party), registered.day):
+                told.append(["notifications/companies", key, "company_ceased"])
+            continue
+        if registered.is_dead(party):
+            told.append(["notifications/persons", key, "person_died"])
+        if registered.is_replaced(typed):
+            told.append(["notifications/persons", key, "number_changed"])
+    return told

@@ -39,7 +39,7 @@ def _cut(text: str | None, length: int) -> str | None:
 
 
 def _addresses(comparison: Comparison, crm: Crm, truth: Mapping[str, Any]) -> None:
-    """Every address that is pointed at must be there; those once pointed at may stay."""
+    """Every address that is pointed at must be there; those once pointed at may stay, those never shown must not be."""
     rows = {row["ava_adresseid"]: row for row in crm.rows("ava_adresses")}
     for address_id, address in truth["addresses"].items():
         row = rows.get(address_id)
@@ -50,6 +50,9 @@ def _addresses(comparison: Comparison, crm: Crm, truth: Mapping[str, Any]) -> No
             if row.get(field) != wanted:
                 text = f"{field} is {row.get(field)!r} and should be {wanted!r}"
                 comparison.add("address", address["ava_name"], text)
+    for address_id in truth["withheld_addresses"]:
+        if address_id in rows:
+            comparison.add("address", address_id, "stands there though only a protected person is registered at it")
 
 
 def _contacts(comparison: Comparison, crm: Crm, truth: Mapping[str, Any]) -> dict[str, str]:
@@ -79,7 +82,7 @@ def _contact(number: str, contact: Json) -> Json:
         "ava_fastnetkmdee": contact["phone"],
         "ava_emailkmdee": contact["email"],
         "emailaddress1": contact["primary_email"],
-        "_ava_adresse_value": contact["address_id"],
+        "_ava_adresse_value": contact["shown_address_id"],
     }
 
 

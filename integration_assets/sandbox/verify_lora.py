@@ -1,7 +1,10 @@
 """The registry (LoRa) against the truth."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from integration_assets.sandbox.verify_compare import Comparison, Difference, Key
@@ -9,6 +12,7 @@ from integration_assets.sandbox.verify_read import RegistryObject, business_day,
 
 Json = dict[str, Any]
 
+# What a contact must say on the town's day.
 _CONTACT_FIELDS = (
     "user_key", "name", "kmd_name", "first_name", "middle_name", "last_name", "gender", "civil_status", "protected",
     "business_code", "company_form", "master_id", "phone", "mobile", "email", "address_id",
@@ -27,15 +31,55 @@ def compare_registry(lora_url: str, truth: Mapping[str, Any]) -> list[Difference
 
 
 def _contacts(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
-    """Compares parties; returns their numbers by uuid."""
-    found = [(obj.id, _person(obj)) for obj in registry_objects(lora_url, "organisation/bruger")]
-    found += [(obj.id, _company(obj)) for obj in registry_objects(lora_url, "organisation/organisation")]
-    expected: dict[Key, Json] = {
-        (number,): {field: contact[field] for field in _CONTACT_FIELDS} for number, contact in truth["contacts"].items()
-    }
+    """Compares parties as they are on the town's day, and their history; returns their numbers in force by uuid."""
+    today = truth["as_of"]
+    readers = {"organisation/bruger": _person, "organisation/organisation": _company}
+    expected: dict[Key, Json] = {}
+    for number, contact in truth["contacts"].items():
+        ended_on = contact["ended_on"]
+        expected[(number,)] = {
+            **{field: contact[field] for field in _CONTACT_FIELDS},
+            "active": (None, ended_on),
+            "inactive": (ended_on, None) if ended_on else None,
+            **_told(contact["history"], None),
+        }
+    found: list[tuple[Key, Json]] = []
+    numbers: dict[str, str] = {}
+    for lora_class, read in readers.items():
+        for obj in registry_objects(lora_url, lora_class):
+            contact = read(obj.on(today))
+            numbers[obj.id] = contact["number"]
+            history = truth["contacts"].get(contact["number"], {}).get("history", {})
+            life = {"active": obj.active("Aktiv"), "inactive": obj.active("Inaktiv")}
+            found.append(((contact["number"],), {**contact, **life, **_told(history, partial(_read_on, read, obj))}))
     names = {key: f"of customer number {contact['user_key']}" for key, contact in expected.items()}
-    comparison.objects("contact", expected, (((contact["number"],), contact) for _, contact in found), names)
-    return {object_id: contact["number"] for object_id, contact in found}
+    comparison.objects("contact", expected, found, names)
+    return numbers
+
+
+def _read_on(read: Callable[[RegistryObject], Json], obj: RegistryObject, day: str) -> Json:
+    return read(obj.on(day))
+
+
+def _told(history: Mapping[str, list[list[Any]]], read_on: Callable[[str], Json] | None) -> Json:
+    """What is said on the days around each change, "<field> on <day>": by the history itself, or by `read_on`.
+
+    Those are the first day of each value and the day before, of which the history knows the value too. Of numbers it
+    is only told whether the right one stands there.
+    """
+    told: Json = {}
+    for field, line in history.items():
+        for (_, before), (since, value) in pairwise(line):
+            for day, wanted in ((_day_before(since), before), (since, value)):
+                said = wanted if read_on is None else read_on(day)[field]
+                if field == "number":
+                    said = "as registered" if said == wanted else "another"
+                told[f"{field} on {day}"] = said
+    return told
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 
 def _person(obj: RegistryObject) -> Json:

@@ -35,12 +35,22 @@ class RegistryObject:
 
     def __init__(self, object_id: str, registration: Mapping[str, Any]) -> None:
         self.id = object_id
+        self._registration = registration
         groups: Mapping[str, Any] = registration.get("attributter") or {}
         self._pieces: list[Json] = [piece for pieces in groups.values() for piece in pieces]
         self._pieces.sort(key=lambda piece: _begin(piece) or "")
         self._states: Mapping[str, Any] = registration.get("tilstande") or {}
         self._relations: Mapping[str, Any] = registration.get("relationer") or {}
         self.extension: Json = json.loads(self.text("integrationsdata") or "{}")
+
+    def on(self, day: str) -> "RegistryObject":
+        """The object with nothing but what is valid on an ISO day."""
+
+        def valid(groups: Mapping[str, Any] | None) -> Json:
+            return {name: [item for item in items if _holds(item, day)] for name, items in (groups or {}).items()}
+
+        parts = ("attributter", "tilstande", "relationer")
+        return RegistryObject(self.id, {part: valid(self._registration.get(part)) for part in parts})
 
     def text(self, field: str) -> str | None:
         """An attribute as the last period has it."""
@@ -84,6 +94,11 @@ def _begin(item: Mapping[str, Any]) -> str | None:
 
 def _end(item: Mapping[str, Any]) -> str | None:
     return business_day(item["virkning"].get("to"))
+
+
+def _holds(item: Mapping[str, Any], day: str) -> bool:
+    end = _end(item)
+    return (_begin(item) or "") <= day and (end is None or day < end)
 
 
 def registry_objects(lora_url: str, lora_class: str) -> list[RegistryObject]:

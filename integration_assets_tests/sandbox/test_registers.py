@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 import httpx
 import pytest
@@ -19,43 +19,20 @@ from integration_assets.cache.engine import embedded_server_url
 from integration_assets.sandbox import person_register
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets_tests.sandbox.handmade_registers import (
+    CPR,
+    HOME,
+    SEARCH_SERVICE,
+    P,
+    S,
+    found,
+    look_up,
+    numbers,
+    person,
+    search,
+)
 from integration_assets_tests.sandbox.handmade_soap import AGREEMENT, body_of, context, fault_of, send, tree
 from integration_assets_tests.sandbox.loopback import running
-
-PERSON_SERVICE = "4925d7a0-1b5b-11ec-bdc6-b312b83236d4"
-SEARCH_SERVICE = "6538f113-b1e6-4b21-8fe1-28b7bf78a1bd"
-
-P = "{http://serviceplatformen.dk/xml/wsdl/soap11/CPR/PersonBaseDataExtended/5/}"
-S = "{http://serviceplatformen.dk/xml/wsdl/soap11/CprService/2/}"
-CPR = "{http://www.cpr.dk}"
-
-HOME = {
-    "municipality_code": "0461", "street_code": "0012", "house_number": "12B", "floor": "1", "door": "th",
-    "postcode": "5000", "district": "Odense C", "street_name": "Prøvegade",
-    "unit_id": "0a3f50a0-0000-42b8-8044-0003ba298018", "moved_in": "2015-03-01",
-}  # fmt: skip
-
-Json = dict[str, Any]
-
-
-def person(number: str, name: str | None, **changes: Any) -> Json:
-    first, _, last = (name or "").rpartition(" ")
-    return {
-        "pnr": number,
-        "status": "01",
-        "first_name": first or None,
-        "middle_name": None,
-        "last_name": last or None,
-        "addressing_name": name,
-        "gender": "K",
-        "civil_status": "G",
-        "protected": False,
-        "birth_date": "1981-03-13",
-        "address": HOME,
-        "former_addresses": [],
-        **changes,
-    }
-
 
 PERSONS = [
     person("1303814002", "Åse Møller Prøve"),
@@ -93,44 +70,6 @@ def options() -> SandboxOptions:
 def persons_url(store: Store, options: SandboxOptions) -> Iterator[str]:
     with running(person_register.build(store, options)) as url:
         yield url
-
-
-def look_up(url: str, number: str, **changes: str) -> httpx.Response:
-    request = (
-        f'<PersonLookupRequest xmlns="{P[1:-1]}">{context(changes.pop("service", PERSON_SERVICE), **changes)}'
-        f'<PNR xmlns="http://serviceplatformen.dk/xml/schemas/cpr/PNR/1/">{number}</PNR></PersonLookupRequest>'
-    )
-    return send(url + "/service/CPR/PersonBaseDataExtended/5", request, f"{P[1:-1]}PersonLookup")
-
-
-def search(url: str, encoding: str = "utf-8", service: str = "ADRSOG1", **fields: str) -> etree._Element:
-    listed = "".join(f'<Field r="{name}" v={quoteattr(value)}/>' for name, value in fields.items())
-    message = (
-        '<?xml version="1.0" encoding="iso-8859-1" standalone="yes"?><Gctp v="1.0"><System r="CprSoeg">'
-        f'<Service r="{service}"><CprServiceHeader r="{service}"><Key>{listed}</Key></CprServiceHeader></Service>'
-        "</System></Gctp>"
-    )
-    request = (
-        f'<c:callGCTPCheckServiceRequest xmlns:c="{S[1:-1]}">{context(SEARCH_SERVICE)}'
-        f"<c:gctpMessage>{escape(message)}</c:gctpMessage></c:callGCTPCheckServiceRequest>"
-    )
-    answer = send(url + "/service/CPRLookup/CPRLookup/2", request, "", encoding)
-    assert answer.status_code == 200, answer.text
-    response = body_of(answer)
-    assert response.tag == f"{S}callGCTPCheckServiceResponse"
-    (result,) = response
-    assert result.tag == f"{S}result"
-    assert len(result) == 0, "the answer is a text with XML in it, not XML"
-    assert result.text is not None
-    return etree.fromstring(result.text.encode("iso-8859-1"))
-
-
-def found(root: etree._Element) -> list[dict[str, str]]:
-    return [{field.get("r"): field.get("v") for field in row} for row in root.iter(f"{CPR}Row")]
-
-
-def numbers(root: etree._Element) -> list[str]:
-    return [row["PNR"] for row in found(root)]
 
 
 def test_person_look_up_gives_the_fields_of_the_contract_in_its_order(persons_url: str) -> None:
@@ -213,7 +152,7 @@ def test_unknown_person_is_the_fault_of_the_service(persons_url: str) -> None:
         ({"service": SEARCH_SERVICE}, "UnknownService"),
     ],
 )
-def test_wrong_invocation_context_is_refused(persons_url: str, changes: dict[str, str], code: str) -> None:
+def test_wrong_invocation_context_is_refused(persons_url: str, changes: dict[str, Any], code: str) -> None:
     assert fault_of(look_up(persons_url, "1303814002", **changes))[1] == code
 
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from integration_assets.cache.engine import embedded_server_url
-from integration_assets.sandbox import town, town_kinds
+from integration_assets.sandbox import names, town, town_kinds
 from integration_assets.sandbox.kmd_ee_tables import connect
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.verify_compare import Comparison
@@ -98,6 +98,26 @@ def test_the_plan_has_every_kind(customers: int) -> None:
     assert {kind.name for kind in town_kinds.KINDS} | {town_kinds.ORDINARY} == set(plan)
 
 
+@pytest.mark.parametrize("customers", [30, 120, 150, 199])
+def test_a_small_plan_goes_without_the_trials_of_completion(customers: int) -> None:
+    plan = town_kinds.planned(customers)
+    assert len(plan) == customers
+    assert not {kind.name for kind in town_kinds.KINDS if kind.smallest} & set(plan)
+
+
+@pytest.mark.parametrize(
+    ("parts", "written"),
+    [
+        (("Anne", "Bech Krogh", "Hansen"), "Anne Bech Krogh Hansen"),
+        (("Anne Marie", "Højgaard Østergård", "Kristensen"), "Anne Marie H Ø Kristensen"),
+        (("Anne Dorthea Frederikke", "Højgaard Bang", "Nielsen"), "Anne Dorthea Frederikke Nielsen"),
+        (("Anne Dorthea Frederikke", None, "Bartholomæussen"), "Anne Dorthea Frederikke Bartholomæ"),
+    ],
+)
+def test_a_name_for_letters_has_no_more_than_34_characters(parts: tuple[str, str | None, str], written: str) -> None:
+    assert names.addressing_name(*parts) == written
+
+
 def test_every_kind_is_planted(built: tuple[Store, str, Json]) -> None:
     planted = set(built[2]["kinds"])
     assert {kind.name for kind in town_kinds.KINDS} <= planted
@@ -112,8 +132,10 @@ def test_every_reason_for_a_refusal_occurs(truth: Json) -> None:
         "company_not_in_register",
         "completion_no_match",
         "completion_ambiguous",
+        "completion_inactive_only",
         "co_completion_no_match",
         "co_completion_ambiguous",
+        "co_completion_inactive_only",
         "co_person_not_in_register",
         "co_unreadable_id_number",
         "consumption_address_not_found",
