@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from integration_assets.assets import addresses, crm, kmd_ee, lora, read_back, resolved
+from integration_assets.assets import addresses, crm, kmd_ee, lora, notifications, read_back, resolved
 from integration_assets.assets.outside import OUTSIDE
-from integration_assets.automation.jobs import address_register, main_flow
-from integration_assets.automation.schedules import nightly
-from integration_assets.automation.sensors import due_again, new_address_register, source_changes
+from integration_assets.automation.jobs import address_register, main_flow, register_notifications
+from integration_assets.automation.schedules import nightly, registers_nightly
+from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
 from integration_assets.checks.references import reference_checks
 from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
@@ -15,11 +15,12 @@ from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.person_events import PersonEventsResource
 from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, lora, read_back, crm]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, read_back, crm]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -31,9 +32,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
         asset_checks=[reference_checks],
-        jobs=[main_flow, address_register],
-        schedules=[nightly],
-        sensors=[source_changes, due_again, new_address_register],
+        jobs=[main_flow, address_register, register_notifications],
+        schedules=[nightly, registers_nightly],
+        sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
             "cache": cache,
             "cache_tables": CacheIOManager(cache=cache),
@@ -44,6 +45,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "address_files": AddressRegisterResource(settings=settings),
             "washing": washing_resource(settings),
             "registers": RegistersResource(settings=settings),
+            "person_events": PersonEventsResource(settings=settings),
         },
         # A process per step would cost seconds; parallelism comes from parallel runs.
         executor=dg.in_process_executor,

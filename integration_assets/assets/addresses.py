@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from integration_assets.assets.context import journaled, report_progress
-from integration_assets.assets.declare import file_asset, table_asset
+from integration_assets.assets.declare import plain_asset, table_asset
 from integration_assets.assets.outside import ADDRESS_REGISTER as OUTSIDE_REGISTER
 from integration_assets.cache.washing_store import write_washing_index
 from integration_assets.domain.addresses.municipalities import rows_of
@@ -21,7 +21,7 @@ from integration_assets.resources.washing import WashingResource
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 
 
-@file_asset(
+@plain_asset(
     WASHING_INDEX,
     kinds={"json", "parquet", "numpy"},
     deps=[OUTSIDE_REGISTER.key],

@@ -24,13 +24,19 @@ def name_of(context: dg.AssetExecutionContext) -> str:
 
 
 @contextmanager
-def journaled(context: dg.AssetExecutionContext, cache: Cache) -> Iterator[dict[str, int]]:
-    """Gives a dict of counts to fill; writes it to the journal and to the asset's metadata when the body succeeds."""
+def journaled(
+    context: dg.AssetExecutionContext, cache: Cache, *, areas: Collection[str] | None = None
+) -> Iterator[dict[str, int]]:
+    """Gives a dict of counts to fill; writes it to the journal and to the asset's metadata when the body succeeds.
+
+    `areas` are the supply areas that were worked on, as they are when the body ends; default: those of the run.
+    """
     counts: dict[str, int] = {}
     started = datetime.now(UTC)
     yield counts
-    areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
-    cache.journal.record(context.run.run_id, name_of(context), areas, counts, started, datetime.now(UTC))
+    if areas is None:
+        areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
+    cache.journal.record(context.run.run_id, name_of(context), sorted(areas), counts, started, datetime.now(UTC))
     context.add_output_metadata({name: dg.MetadataValue.int(value) for name, value in counts.items()})
 
 

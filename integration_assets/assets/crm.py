@@ -57,6 +57,7 @@ def crm_contacts(
                 lambda entity: registry_rows(store.deliveries, entity, areas),
                 register.get_column("address_id"),
                 business_day.of_run(context),
+                share_protected=dynamics.settings.share_protected_addresses,
             )
             _desire(store, "contacts", rows.rename({CRM_TABLES["contacts"].key: "object_id"}), counts)
         _deliver(context, store, "contacts", row_sender(dynamics.get(), "contacts"), counts)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from integration_assets.assets.lineage import column_lineage, column_schema, plain_schema
 from integration_assets.assets.outside import OWNERS
@@ -46,12 +47,25 @@ def table_asset(
     return _referenced(decorated)
 
 
-def file_asset(
-    key: dg.AssetKey, *, kinds: set[str], description: str, deps: Sequence[dg.AssetKey | dg.AssetSpec]
+def plain_asset(
+    key: dg.AssetKey,
+    *,
+    kinds: set[str],
+    description: str,
+    deps: Sequence[dg.AssetKey | dg.AssetSpec],
+    schema: pl.Schema | None = None,
 ) -> Decorator:
-    """Declares an asset that keeps itself in files and has no partitions."""
+    """Declares an asset without partitions that keeps its data itself, in rows of `schema` where it has any."""
     return _referenced(
-        dg.asset(key=key, group_name=key.path[0], description=description, kinds=kinds, owners=OWNERS, deps=list(deps))
+        dg.asset(
+            key=key,
+            group_name=key.path[0],
+            description=description,
+            kinds=kinds,
+            owners=OWNERS,
+            deps=list(deps),
+            metadata={} if schema is None else {"dagster/column_schema": plain_schema(schema)},
+        )
     )
 
 

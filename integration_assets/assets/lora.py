@@ -1,5 +1,6 @@
 """Delivers the entities to the registry (LoRa): only what differs from what was delivered before."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
@@ -55,8 +56,8 @@ def lora_customers(
     with journaled(context, store) as counts:
         with advisory_lock(store.engine, "desired:lora/customers"):
             rows = desired_customers(resolved, store, object_ids(lora.settings), washing.index(), areas_of(context))
-            _desire(store, "customers", rows, counts)
-        _deliver(context, store, lora, "customers", counts)
+            desire(store, "customers", rows, counts)
+        deliver_rows(context, store, lora, "customers", counts)
 
 
 @delivery_asset(
@@ -79,8 +80,8 @@ def lora_customer_relations(
     """Delivers one customer relation per customer number, valid from move-in to move-out."""
     with journaled(context, cache.get()) as counts:
         rows = desired.customer_relations(resolved, places, object_ids(lora.settings), utility=lora.settings.utility)
-        _desire(cache.get(), "customer_relations", rows, counts)
-        _deliver(context, cache.get(), lora, "customer_relations", counts)
+        desire(cache.get(), "customer_relations", rows, counts)
+        deliver_rows(context, cache.get(), lora, "customer_relations", counts)
 
 
 @delivery_asset(
@@ -105,8 +106,8 @@ def lora_customer_roles(
         rows = desired_roles(
             resolved, store, object_ids(lora.settings), business_day.of_run(context), rejections=rejections
         )
-        _desire(store, "customer_roles", rows, counts)
-        _deliver(context, store, lora, "customer_roles", counts)
+        desire(store, "customer_roles", rows, counts)
+        deliver_rows(context, store, lora, "customer_roles", counts)
 
 
 @delivery_asset(
@@ -126,8 +127,8 @@ def lora_installations(
     """Delivers one object per installation number, with a period per meter."""
     with journaled(context, cache.get()) as counts:
         rows = desired.installations(meters, places, object_ids(lora.settings), utility=lora.settings.utility)
-        _desire(cache.get(), "installations", rows, counts)
-        _deliver(context, cache.get(), lora, "installations", counts)
+        desire(cache.get(), "installations", rows, counts)
+        deliver_rows(context, cache.get(), lora, "installations", counts)
 
 
 @delivery_asset(
@@ -153,22 +154,29 @@ def lora_agreements(
     """Delivers one agreement per customer number, with every installation of its place."""
     with journaled(context, cache.get()) as counts:
         rows = desired.agreements(resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility)
-        _desire(cache.get(), "agreements", rows, counts)
-        _deliver(context, cache.get(), lora, "agreements", counts)
+        desire(cache.get(), "agreements", rows, counts)
+        deliver_rows(context, cache.get(), lora, "agreements", counts)
 
 
-def _desire(store: Cache, entity: str, rows: pl.DataFrame, counts: dict[str, int]) -> None:
+def desire(store: Cache, entity: str, rows: pl.DataFrame, counts: dict[str, int]) -> None:
+    """States what the registry should hold of an entity; adds how many objects, and how many as before."""
     compared = store.deliveries.desire(SYSTEM, entity, rows)
     counts["desired"] = compared.new + compared.changed + compared.unchanged
     counts["unchanged"] = compared.unchanged
 
 
-def _deliver(
-    context: dg.AssetExecutionContext, store: Cache, lora: LoraResource, entity: str, counts: dict[str, int]
+def deliver_rows(
+    context: dg.AssetExecutionContext,
+    store: Cache,
+    lora: LoraResource,
+    entity: str,
+    counts: dict[str, int],
+    areas: Sequence[str] | None = None,
 ) -> None:
+    """Sends what is due of an entity in these areas (default: those of the run); adds the outcomes to the counts."""
     with ThreadPoolExecutor(lora.settings.lora_workers) as pool:
         send = registry_sender(lora.get(), entity, lora.tenant, pool)
-        report = deliver(store.deliveries, SYSTEM, entity, send, areas=areas_of(context))
+        report = deliver(store.deliveries, SYSTEM, entity, send, areas=areas_of(context) if areas is None else areas)
     counts |= report.counts()
     for text, number in report.errors.items():
         context.log.warning("%s objects of %s were not delivered and are tried again: %s", number, entity, text)

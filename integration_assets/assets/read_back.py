@@ -35,7 +35,13 @@ def _read_and_map(
     areas, store = areas_of(context), cache.get()
     with journaled(context, store) as counts:
         counts["read_back"] = read_changed(store.deliveries, lora.get(), REGISTRY_ENTITY[entity], areas)
-        rows = crm_rows(entity, lambda name: registry_rows(store.deliveries, name, areas), known_addresses, as_of)
+        rows = crm_rows(
+            entity,
+            lambda name: registry_rows(store.deliveries, name, areas),
+            known_addresses,
+            as_of,
+            share_protected=lora.settings.share_protected_addresses,
+        )
         counts["rows"] = rows.height
     return rows
 

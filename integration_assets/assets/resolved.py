@@ -139,10 +139,17 @@ def resolved_billing_addresses(
     store = cache.get()
     with journaled(context, store) as counts:
         washer = washing.washer(store)
-        resolved = billing_addresses(customers, parties, store.answers, object_ids(registers.settings), washer)
-        record_rejections(
-            context, store, resolved.rejections, business_day.of_run(context), counts, areas=areas_of(context)
+        settings, as_of = registers.settings, business_day.of_run(context)
+        resolved = billing_addresses(
+            customers,
+            parties,
+            store.answers,
+            object_ids(settings),
+            washer,
+            as_of,
+            share_protected=settings.share_protected_addresses,
         )
+        record_rejections(context, store, resolved.rejections, as_of, counts, areas=areas_of(context))
         counts |= {**category_counts(resolved.rows), "answers_changed": washer.changed}
     context.add_output_metadata({"categories": address_chart(resolved.rows, resolved.rejections)})
     return resolved.rows

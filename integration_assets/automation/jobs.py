@@ -10,6 +10,13 @@ main_flow = dg.define_asset_job(
     description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM.",
 )
 
+register_notifications = dg.define_asset_job(
+    "register_notifications",
+    selection=dg.AssetSelection.groups("notifications").materializable(),
+    description="Subscribes to the persons of living customer relations, and brings what the person and company "
+    "registers changed into the registry.",
+)
+
 address_register = dg.define_asset_job(
     "address_register",
     selection=dg.AssetSelection.groups("addresses").materializable(),

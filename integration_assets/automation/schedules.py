@@ -2,10 +2,19 @@
 
 import dagster as dg
 
-from integration_assets.automation.jobs import main_flow
+from integration_assets.automation.jobs import main_flow, register_notifications
 from integration_assets.automation.sensors import range_requests
 from integration_assets.partitions import SUPPLY_AREAS
-from integration_assets.resources.business_day import COPENHAGEN
+from integration_assets.resources.business_day import AS_OF_TAG, COPENHAGEN
+
+
+@dg.schedule(cron_schedule="0 3 * * *", job=register_notifications, execution_timezone=str(COPENHAGEN))
+def registers_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """What the registers changed, before the night's main flow brings it on to the CRM."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    return dg.RunRequest(
+        job_name=register_notifications.name, run_key=f"registers:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
+    )
 
 
 @dg.schedule(cron_schedule="30 3 * * *", job=main_flow, execution_timezone=str(COPENHAGEN))

@@ -5,9 +5,11 @@ tag. Everything before the nonce is authenticated too. The version byte never st
 tell sealed from plain payloads.
 """
 
+import copy
 import os
+import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 import polars as pl
 from cryptography.exceptions import InvalidTag
@@ -17,6 +19,24 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _VERSION = 1
 _NONCE = 12
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_FIRST_KEY: Final = "k1"
+
+HOW_TO_GIVE_KEYS: Final = (
+    "The current key is INTEGRATION_CIPHER_KEY under the id INTEGRATION_CIPHER_KEY_ID; "
+    'all others belong into INTEGRATION_CIPHER_FORMER_KEYS, as JSON: {"id": "secret"}.'
+)
+"""The settings that an operator has to look at when a value does not open."""
+
+
+def is_sealed(column: str) -> str:
+    """The SQL condition that the bytea `column` holds a sealed value: null and plain JSON are none."""
+    return f"(length({column}) > 2 AND get_byte({column}, 0) = {_VERSION})"
+
+
+def key_id_of(column: str) -> str:
+    """The SQL expression (bytea) of the key id that the sealed value in `column` names."""
+    return f"substring({column} FROM 3 FOR get_byte({column}, 1))"
 
 
 class CipherError(ValueError):
@@ -29,22 +49,52 @@ class Cipher:
     def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
         if current not in keys:
             raise CipherError(f"The current key {current!r} is not among the keys {sorted(keys)}.")
+        if strange := [key_id for key_id in keys if not _KEY_ID.fullmatch(key_id)]:
+            raise CipherError(
+                f"{len(strange)} key ids are not usable. A key id has up to 32 letters, digits, dots, hyphens or "
+                "underscores, and begins with a letter or a digit."
+            )
         self._ciphers = {key_id.encode(): AESGCM(key) for key_id, key in keys.items()}
+        self.current = current
         self._current = self._ciphers[current.encode()]
-        self._header = bytes([_VERSION, len(current.encode())]) + current.encode()
+        self._header = _header(current)
 
     @classmethod
     def from_secret(cls, secret: str) -> "Cipher":
         """A cipher with one key, id "k1", derived (HKDF-SHA-256) from a long random secret."""
-        if not secret:
-            raise CipherError("The secret of the cache's cipher is empty.")
-        derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"integration-assets cache k1")
-        return cls({"k1": derive.derive(secret.encode())}, "k1")
+        return cls.from_secrets({_FIRST_KEY: secret}, _FIRST_KEY)
+
+    @classmethod
+    def from_secrets(cls, secrets: Mapping[str, str], current: str) -> "Cipher":
+        """A cipher with a key for each id, derived (HKDF-SHA-256) from its secret; `current` seals new values."""
+        if empty := sorted(key_id for key_id, secret in secrets.items() if not secret):
+            raise CipherError(f"The secret of the cache's cipher is empty: key {', '.join(empty)}. {HOW_TO_GIVE_KEYS}")
+        return cls({key_id: _derived(key_id, secret) for key_id, secret in secrets.items()}, current)
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The ids of all keys that this cipher opens with."""
+        return frozenset(key_id.decode() for key_id in self._ciphers)
+
+    @property
+    def header(self) -> bytes:
+        """How every value begins that is sealed with the current key."""
+        return self._header
 
     def seal(self, value: bytes) -> bytes:
         """The sealed value; a different one at each call."""
         nonce = os.urandom(_NONCE)
         return self._header + nonce + self._current.encrypt(nonce, value, self._header)
+
+    def with_current(self, key_id: str) -> "Cipher":
+        """The same keys with another one as the current. Raises CipherError for a key that is not among them."""
+        other = copy.copy(self)
+        try:
+            other._current = self._ciphers[key_id.encode()]
+        except KeyError:
+            raise CipherError(f"The key {key_id!r} is not among the keys {sorted(self.key_ids)}.") from None
+        other.current, other._header = key_id, _header(key_id)
+        return other
 
     def open(self, value: bytes) -> bytes:
         """The plain value. Raises CipherError when it was sealed with an unknown or another key, or is damaged."""
@@ -55,15 +105,26 @@ class Cipher:
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise CipherError(
-                f"The value was sealed with the key {key_id.decode(errors='replace')!r}, which is unknown."
+                f"The value was sealed with the key {key_id.decode(errors='replace')!r}, which is unknown. "
+                f"{HOW_TO_GIVE_KEYS}"
             )
         try:
             return cipher.decrypt(value[body : body + _NONCE], value[body + _NONCE :], value[:body])
         except (InvalidTag, ValueError):
             message = (
-                f"The value cannot be opened: the key {key_id.decode()!r} is another one, or the value is damaged."
+                f"The value cannot be opened: the key {key_id.decode()!r} is another one, or the value is damaged. "
+                f"{HOW_TO_GIVE_KEYS}"
             )
             raise CipherError(message) from None
+
+    def resealed(self, value: bytes | None) -> bytes | None:
+        """The same content sealed with the current key; what is no sealed value, or sealed so already, as it is.
+
+        Raises CipherError as `open` does.
+        """
+        if value is None or len(value) < 2 or value[0] != _VERSION or value.startswith(self._header):
+            return value
+        return self.seal(self.open(value))
 
     def seal_series(self, values: pl.Series) -> pl.Series:
         """String -> Binary of the same name; null stays null. The cipher takes one value at a time."""
@@ -77,3 +138,13 @@ class Cipher:
 
     def __repr__(self) -> str:
         return f"Cipher({len(self._ciphers)} keys)"
+
+
+def _header(key_id: str) -> bytes:
+    return bytes([_VERSION, len(key_id.encode())]) + key_id.encode()
+
+
+def _derived(key_id: str, secret: str) -> bytes:
+    """The key of an id: two ids with the same secret still have different keys."""
+    info = f"integration-assets cache {key_id}".encode()
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(secret.encode())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from integration_assets.cache.quiet_errors import QuietCursor
 from integration_assets.cache.server import embedded_server
 
 _DRIVER = "postgresql+psycopg"
@@ -32,15 +33,19 @@ def drop_database(data_dir: Path, database: str) -> None:
 def cache_engine(settings_url: str | None, data_dir: Path) -> sa.Engine:
     """An engine for the cache: the server at `settings_url`, else the embedded server's database `cache`.
 
-    URLs of any PostgreSQL driver (also ``postgres://``) are accepted and use psycopg 3. Parameter values never appear
-    in errors, since they may hold personal data.
+    URLs of any PostgreSQL driver (also ``postgres://``) are accepted and use psycopg 3. Neither parameters nor rows
+    appear in errors, since they may hold personal data.
     """
     url = sa.make_url(normalised(settings_url) if settings_url else embedded_server_url(data_dir, "cache"))
     return sa.create_engine(
         url,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"application_name": "integration-assets", "options": "-c timezone=UTC"},
+        connect_args={
+            "application_name": "integration-assets",
+            "options": "-c timezone=UTC",
+            "cursor_factory": QuietCursor,
+        },
     )
 
 

@@ -43,6 +43,16 @@ class Journal:
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "step"], set_=values))
 
+    def areas_of_steps(self, steps: Sequence[str]) -> dict[str, datetime]:
+        """The supply areas that these steps worked on, each with the end of the last of them."""
+        query = sa.text(
+            "SELECT unnest(areas) AS area, max(ended_at) AS ended_at FROM journal WHERE step = ANY(:steps) GROUP BY 1 "
+            "ORDER BY 1"
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query, {"steps": list(steps)})
+            return {row.area: row.ended_at for row in rows}
+
     def entries(
         self,
         *,

@@ -16,9 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.copying import fetch
-from integration_assets.cache.tables import audit, register_answer
+from integration_assets.cache.locks import lock_key
+from integration_assets.cache.tables import audit, person_alias, register_answer
+from integration_assets.domain.people.register_rows import succeeded_by
 
 _LONGEST_NUMBER = 10
+_ALIASES = lock_key("person_alias")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,16 @@ class Lookup:
     run_id: str
 
 
+@dataclass(frozen=True)
+class Alias:
+    """Whose number a replaced or replacing number is: the subject that her answers are kept under, and her object."""
+
+    known_as: str
+    party_id: str
+
+
 class RegisterAnswers:
-    """The tables register_answer and audit."""
+    """The tables register_answer, audit and person_alias."""
 
     def __init__(self, engine: sa.Engine, cipher: Cipher) -> None:
         self._engine = engine
@@ -67,10 +78,68 @@ class RegisterAnswers:
             if lookup is not None:
                 connection.execute(sa.insert(audit), _audited(service, subject, lookup))
 
+    def succeed(
+        self, service: str, subject: str, answer: Mapping[str, Any], as_of: date, *, lookup: Lookup | None = None
+    ) -> bool:
+        """Keep what a register says of a party today, as `put`, with what it said before; whether that differs.
+
+        An answer that says the same as the last one changes nothing but the day of the question. Either way the party
+        needs no further asking.
+        """
+        key = (register_answer.c.service == service) & (register_answer.c.subject == _hashed(subject))
+        with self._engine.begin() as connection:
+            before = connection.scalar(sa.select(register_answer.c.answer).where(key).with_for_update())
+            stored = None if before is None else json.loads(payloads.to_text(before, self._cipher))
+            fresh = succeeded_by(stored, answer, as_of)
+            values: dict[str, Any] = {"as_of": as_of, "recheck": False}
+            if fresh is not None:
+                values["answer"] = payloads.to_bytes(fresh, self._cipher)
+                statement = insert(register_answer).values(service=service, subject=subject, **values)
+                connection.execute(statement.on_conflict_do_update(index_elements=["service", "subject"], set_=values))
+            else:
+                connection.execute(sa.update(register_answer).where(key).values(**values))
+            if lookup is not None:
+                connection.execute(sa.insert(audit), _audited(service, subject, lookup))
+        return fresh is not None
+
+    def aliases(self) -> dict[str, Alias]:
+        """All aliases by subject: one for each person whose number was replaced since we know her."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(person_alias))
+            return {row.subject: Alias(row.known_as, row.party_id) for row in rows}
+
+    def join_numbers(self, old: tuple[str, str], new: tuple[str, str]) -> None:
+        """Remember that two numbers, each given as (subject, party id by itself), are one person's.
+
+        Who was known under one of them stays the same object; where both were known, the object of the new number.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ALIASES})
+            taken = sa.select(person_alias).where(person_alias.c.subject.in_([old[0], new[0]]))
+            by_subject = {row.subject: (row.known_as, row.party_id) for row in connection.execute(taken)}
+            if new[0] in by_subject:
+                return
+            known = sa.select(register_answer.c.subject).where(
+                register_answer.c.service == "person", register_answer.c.subject == new[0]
+            )
+            if connection.execute(known).first() is None:
+                subject, (known_as, party_id) = new[0], by_subject.get(old[0], old)
+            else:
+                subject, (known_as, party_id) = old[0], new
+            values = {"subject": subject, "known_as": known_as, "party_id": party_id}
+            connection.execute(insert(person_alias).values(values).on_conflict_do_nothing())
+
     def audit(self, service: str, subject: str, lookup: Lookup) -> None:
         """Record one look-up, at the database's clock. Raises ValueError when `subject` looks like a number itself."""
         with self._engine.begin() as connection:
             connection.execute(sa.insert(audit), _audited(service, subject, lookup))
+
+
+def aliased(subjects: pl.Series, aliases: Mapping[str, Alias]) -> pl.Series:
+    """The subjects under which answers are kept: those of replaced numbers are their person's."""
+    if not aliases:
+        return subjects
+    return subjects.replace({subject: alias.known_as for subject, alias in aliases.items()})
 
 
 def _audited(service: str, subject: str, lookup: Lookup) -> dict[str, str]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from integration_assets.cache import snapshots
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.deliveries import Deliveries
+from integration_assets.cache.following import Following
 from integration_assets.cache.journal import Journal
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
@@ -21,11 +22,11 @@ SEALED_ENTITIES = frozenset({"customers", "contacts"})
 
 
 class Cache:
-    """Gives the stores of a migrated database. `secret` is what personal numbers are encrypted with."""
+    """Gives the stores of a migrated database. Personal numbers are encrypted with `cipher`, or the key of a secret."""
 
-    def __init__(self, engine: sa.Engine, secret: str, *, retry_base_seconds: float = 30.0) -> None:
+    def __init__(self, engine: sa.Engine, cipher: Cipher | str, *, retry_base_seconds: float = 30.0) -> None:
         self.engine = engine
-        self.cipher = Cipher.from_secret(secret)
+        self.cipher = Cipher.from_secret(cipher) if isinstance(cipher, str) else cipher
         self._retry_base_seconds = retry_base_seconds
         self._kept: tuple[str, tuple[object, ...], pl.DataFrame] | None = None
 
@@ -53,6 +54,11 @@ class Cache:
     def answers(self) -> RegisterAnswers:
         """Answers of the person and company registers, and the audit of questions."""
         return RegisterAnswers(self.engine, self.cipher)
+
+    @cached_property
+    def following(self) -> Following:
+        """Subscriptions, event deliveries taken in, and who is to be asked again."""
+        return Following(self.engine, self.cipher)
 
     @cached_property
     def washings(self) -> Washings:

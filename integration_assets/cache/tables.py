@@ -151,8 +151,38 @@ register_answer = sa.Table(
     sa.Column("subject", sa.Text, primary_key=True),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("recheck", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""The last answer of a person or company register, encrypted, under a keyed hash of the number."""
+"""The last answer of a person or company register with those it replaced, encrypted, under a keyed hash of the number.
+
+`as_of` is the day of the last question; `recheck`: the register told of a change that was not asked for yet."""
+
+person_alias = sa.Table(
+    "person_alias",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("known_as", sa.Text, nullable=False),
+    sa.Column("party_id", sa.Text, nullable=False),
+)
+"""Numbers of persons who have had another one: whose answers (`known_as`, a subject) and object theirs are."""
+
+person_subscription = sa.Table(
+    "person_subscription",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("number", sa.LargeBinary, nullable=False),
+    sa.Column("since", sa.Date, nullable=False),
+)
+"""Subscriptions to persons that we asked the person register for; the number in force, encrypted."""
+
+event_cursor = sa.Table(
+    "event_cursor",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text, nullable=False),
+    sa.Column("updated_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+)
+"""Up to where the deliveries of a source of events were taken in."""
 
 audit = sa.Table(
     "audit",
@@ -167,6 +197,18 @@ audit = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
 )
 """One row per look-up in a register of persons."""
+
+cipher_check = sa.Table(
+    "cipher_check",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("first_used_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("retired_at", _INSTANT),
+)
+"""A known text sealed with each key that was ever in use, to tell a wrong secret before anything is read or written.
+
+A retired key seals nothing any more: it need not be given."""
 
 washing = sa.Table(
     "washing",

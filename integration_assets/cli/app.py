@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from integration_assets.cli.addresses import addresses
+from integration_assets.cli.cache_keys import keys
+from integration_assets.cli.person import person
 
 app = typer.Typer(
     name="integration-assets",
@@ -15,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(addresses, name="addresses")
+app.add_typer(keys, name="keys")
+app.add_typer(person, name="person")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]
@@ -73,6 +77,18 @@ def plan(
     from integration_assets.cli.plan import show_plan
 
     raise typer.Exit(show_plan(areas or [], samples, as_json=as_json))
+
+
+@app.command()
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Counts what is over and leaves everything.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of text.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
+) -> None:
+    """Takes out of the cache, and of Dagster's run history (DAGSTER_HOME), what need not be kept any longer."""
+    from integration_assets.cli.retention import take_out
+
+    take_out(dry_run=dry_run, as_json=as_json, data_dir=data_dir)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
             limits=limits_of(settings),
             max_rejected_share=settings.max_rejected_share,
             utility=settings.utility,
+            share_protected=settings.share_protected_addresses,
         )
         known = known_areas(means, as_of)
         if strange := sorted(set(areas) - set(known)):

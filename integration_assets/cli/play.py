@@ -169,6 +169,7 @@ def _play_days(stage: _Stage, days: int) -> list[DaySummary]:
     played = sandbox.get("/truth")["day"]
     for day in range(progress.day_done + 1, days + 1):
         events = sandbox.post("/day", {"day": day}) if day > played else {}
+        sandbox.post("/deliver-events")
         summaries.append(_play_day(stage, day, events))
         progress.day_done = day
         progress.save(stage.progress_file)

@@ -66,7 +66,8 @@ class DayRunner:
 
     def until_quiet(self) -> list[str]:
         """Ticks the sensors until none asks for anything more; returns the run ids. Raises RunFailed."""
-        run_ids = self._settle("new_address_register") + self._settle("source_changes")
+        run_ids = self._settle("new_address_register") + self.scheduled("registers_nightly")
+        run_ids += self._settle("source_changes") + self._settle("registry_corrected")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             self._end_if_asked()
@@ -78,8 +79,12 @@ class DayRunner:
         raise RunFailed("Deliveries are due again and again; the next run tries them once more.")
 
     def nightly(self) -> list[str]:
-        """Carries out what the nightly schedule asks for; returns the run ids. Raises RunFailed."""
-        schedule = self._definitions.resolve_schedule_def("nightly")
+        """Carries out what runs every night, changes or not; returns the run ids. Raises RunFailed."""
+        return self.scheduled("registers_nightly") + self.scheduled("nightly")
+
+    def scheduled(self, name: str) -> list[str]:
+        """Carries out what a nightly schedule asks for; returns the run ids. Raises RunFailed."""
+        schedule = self._definitions.resolve_schedule_def(name)
         moment = datetime.fromisoformat(f"{self.settings.business_day}T03:30:00").replace(tzinfo=COPENHAGEN)
         context = dg.build_schedule_context(instance=self._instance, scheduled_execution_time=moment)
         return self.carry_out(schedule.evaluate_tick(context).run_requests or [])

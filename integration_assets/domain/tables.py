@@ -7,6 +7,7 @@ is their declaration) and joined in here.
 import polars as pl
 
 from integration_assets.domain.crm.fields import CRM_TABLES
+from integration_assets.domain.people.history import HISTORY
 from integration_assets.domain.schema import Column, EntityTable
 
 _AREA = Column("supply_area", pl.String, "Supply area (forsyningsområde): the partition, from the place's postal code")
@@ -220,7 +221,7 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
     "customers": pl.Schema(
         {
             "party_kind": pl.String,  # person | company
-            "number": pl.String,  # CPR or CVR: payloads of this entity are encrypted at rest
+            "number": pl.String,  # CPR or CVR in force: payloads of this entity are encrypted at rest
             "user_key": pl.String,  # brugervendtnoegle: lowest customer number that names the party
             "name": pl.String,  # brugernavn | organisationsnavn
             "kmd_name": pl.String,  # as typed in the billing system
@@ -237,6 +238,8 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
             "mobile": pl.String,
             "email": pl.String,
             "address_id": pl.String,  # registered address
+            "ended_on": pl.Date,  # day of death, day on which a company ceased
+            "history": HISTORY,  # of the fields that changed; the fields themselves have the last value
         }
     ),
     "customer_relations": pl.Schema(

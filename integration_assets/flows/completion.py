@@ -1,30 +1,41 @@
-"""Completes the numbers of one run: remembered outcomes first, then address searches; every hit is verified."""
+"""Completes the numbers of one run: remembered outcomes first, then address searches; every hit is verified.
 
-from collections.abc import Callable, Mapping, Sequence
+An address is searched once a run, however many customers it has. What the register said is remembered sealed, so that
+an unchanged night asks nothing; what the register left unsaid (silence, refusal) is not, and is asked again.
+"""
+
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 
-from integration_assets.clients.http import CallError
+from integration_assets.clients.http import CallError, NotAllowedError, PermanentError
 from integration_assets.domain.people.completion import (
-    ACTIVE_STATUSES,
-    BILLING_ADDRESS,
-    CONSUMPTION_ADDRESS,
     Completed,
     CompletionKind,
+    CompletionOutcome,
     complete_co,
     complete_main,
+    verified,
 )
 from integration_assets.domain.people.names import folded
-from integration_assets.domain.people.parties import AddressKey, Person
+from integration_assets.domain.people.numbers import UNKNOWN_SERIAL
+from integration_assets.domain.people.parties import AddressKey, Person, SearchResult
 from integration_assets.flows.lookups import Lookups
 
 NO_ANSWER = "register_unavailable"
 NOT_ASKED = "lookup_pending"
+_WORKERS = 8
+_PERSON_DIGITS = 10
 
 
 @dataclass(frozen=True)
 class Question:
-    """One number to complete. `record_key` is the rejection's; `again` asks although an outcome is remembered."""
+    """One number to complete. `record_key` is the rejection's; `again` asks although an outcome is remembered.
+
+    `other_number` is what is known of the other customer of the row: of the co-customer where the main customer is
+    asked for, of the main customer (as far as completed) where the co-customer is. `name` is null for a co-customer.
+    """
 
     record_key: str
     customer_number: str
@@ -33,6 +44,7 @@ class Question:
     consumption: AddressKey | None
     billing: AddressKey | None
     again: bool = False
+    other_number: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,67 +55,138 @@ class Found:
     origin: str | None
     reason: str | None
 
-    def place(self, question: Question) -> AddressKey | None:
-        """The address at which the number was found."""
-        return {CONSUMPTION_ADDRESS: question.consumption, BILLING_ADDRESS: question.billing}.get(self.origin or "")
+
+Ask = Callable[[Question], Completed]
 
 
-def complete_mains(questions: Sequence[Question], lookups: Lookups) -> dict[str, Found]:
-    """The outcome for each main customer, by customer number."""
+class Completion:
+    """The completions of one run."""
 
-    def one(question: Question) -> Completed:
-        return complete_main(question.name, question.birth6, question.consumption, question.billing, lookups.residents)
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._searches = _Searches(lookups.residents)
 
-    return _complete(questions, lookups, "main", one, lambda _: "")
+    def mains(self, questions: Sequence[Question]) -> dict[str, Found]:
+        """The outcome for each main customer, by customer number."""
 
+        def ask(question: Question) -> Completed:
+            return complete_main(
+                question.name,
+                question.birth6,
+                question.consumption,
+                question.billing,
+                self._searches,
+                co_number=question.other_number,
+            )
 
-def complete_cos(
-    questions: Sequence[Question], lookups: Lookups, mains: Mapping[str, tuple[str, AddressKey | None]]
-) -> dict[str, Found]:
-    """The outcome for each co-customer, by customer number.
+        return self._answers("main", questions, ask)
 
-    `mains` has the main customer's number and, where it was completed, the address she was found at.
-    """
+    def cos(self, questions: Sequence[Question]) -> dict[str, Found]:
+        """The outcome for each co-customer, by customer number."""
 
-    def one(question: Question) -> Completed:
-        number, found_at = mains.get(question.customer_number, (None, None))
-        return complete_co(question.birth6, number, found_at, question.consumption, lookups.residents)
+        def ask(question: Question) -> Completed:
+            main = self._in_force(question.other_number)
+            return complete_co(question.birth6, main, question.consumption, question.billing, self._searches)
 
-    return _complete(questions, lookups, "co", one, lambda question: str(mains.get(question.customer_number, "")))
+        return self._answers("co", questions, ask)
 
+    def _answers(self, slot: str, questions: Sequence[Question], ask: Ask) -> dict[str, Found]:
+        keys = [_memory_key(slot, question) for question in questions]
+        remembered = self._lookups.remembered_completions(
+            [key for key, question in zip(keys, questions, strict=True) if not question.again]
+        )
 
-def _complete(
-    questions: Sequence[Question],
-    lookups: Lookups,
-    slot: str,
-    complete: Callable[[Question], Completed],
-    besides: Callable[[Question], str],
-) -> dict[str, Found]:
-    keys = [
-        repr((slot, asked.birth6, folded(asked.name), asked.consumption, asked.billing, besides(asked)))
-        for asked in questions
-    ]
-    remembered = lookups.remembered_completions(
-        [key for key, asked in zip(keys, questions, strict=True) if not asked.again]
-    )
+        def answer(question: Question, key: str) -> Found:
+            if key in remembered and not question.again:
+                return _recalled(remembered[key])
+            return self._asked(question, key, ask)
 
-    def answer(question: Question, key: str) -> Found:
-        if key in remembered and not question.again:
-            return _recalled(remembered[key])
-        if not lookups.mandate.may_complete:
-            return Found(None, None, "completion_not_allowed")
-        if not lookups.asks:
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            outcomes = pool.map(answer, questions, keys)
+            return {question.customer_number: found for question, found in zip(questions, outcomes, strict=True)}
+
+    def _asked(self, question: Question, key: str, ask: Ask) -> Found:
+        if not self._lookups.mandate.may_complete:
+            return _without(CompletionKind.NOT_ALLOWED)
+        if not self._lookups.asks:
             return Found(None, None, NOT_ASKED)
         try:
-            found = _verified(complete(question), question.birth6, lookups)
+            completed = ask(question)
+            outcome = self._verified(completed.outcome, question)
+        except NotAllowedError:
+            return _without(CompletionKind.NOT_ALLOWED)
+        except PermanentError:
+            return _without(CompletionKind.ERROR)
         except CallError:
             return Found(None, None, NO_ANSWER)
-        lookups.remember_completion(key, f"{found.reason or ''}|{found.number or ''}|{found.origin or ''}")
+        unique = outcome.kind is CompletionKind.UNIQUE
+        found = Found(outcome.number, completed.origin, None) if unique else _without(outcome.kind)
+        self._lookups.remember_completion(key, f"{found.reason or ''}|{found.number or ''}|{found.origin or ''}")
         return found
 
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = pool.map(answer, questions, keys)
-        return {question.customer_number: found for question, found in zip(questions, outcomes, strict=True)}
+    def _verified(self, outcome: CompletionOutcome, question: Question) -> CompletionOutcome:
+        """The outcome as the register's own look-up bears it out. Raises CallError when that got no answer."""
+        if outcome.kind is not CompletionKind.UNIQUE or outcome.number is None:
+            return outcome
+        # Asked anew although an answer may be remembered: she may have changed her name since, as her customer did.
+        person = self._person(outcome.number, anew=True)
+        return verified(outcome, person, question.birth6, question.name)
+
+    def _in_force(self, number: str | None) -> str | None:
+        """The number that is in force for a person whose number is complete; any other number as it is."""
+        if number is None or len(number) != _PERSON_DIGITS or number.endswith(UNKNOWN_SERIAL):
+            return number
+        person = self._person(number)
+        return number if person is None else person.number
+
+    def _person(self, number: str, *, anew: bool = False) -> Person | None:
+        answered = self._lookups.people([number], refresh=[number] if anew else [])
+        if number in answered.unanswered:
+            raise CallError("The look-up of a person got no answer.")
+        person = answered.known[number]
+        return person if isinstance(person, Person) else None
+
+
+class _Searches:
+    """Address searches of a run, each asked once; a search that failed is asked again.
+
+    Once the register has refused a search as not allowed, no further one is sent.
+    """
+
+    def __init__(self, search: Callable[[AddressKey], SearchResult]) -> None:
+        self._search = search
+        self._lock = Lock()
+        self._asking: dict[AddressKey, Lock] = {}
+        self._results: dict[AddressKey, SearchResult] = {}
+        self._refusal: NotAllowedError | None = None
+
+    def __call__(self, address: AddressKey) -> SearchResult:
+        with self._lock:
+            asking = self._asking.setdefault(address, Lock())
+        with asking:
+            if address not in self._results:
+                if self._refusal is not None:
+                    raise self._refusal
+                try:
+                    self._results[address] = self._search(address)
+                except NotAllowedError as refusal:
+                    self._refusal = refusal
+                    raise
+            return self._results[address]
+
+
+def _memory_key(slot: str, question: Question) -> str:
+    """What an outcome is remembered by: everything that it depends on, and nothing that it does not."""
+    return repr(
+        (
+            slot,
+            question.birth6,
+            folded(question.name),
+            question.consumption,
+            question.billing,
+            question.other_number,
+        )
+    )
 
 
 def _recalled(text: str) -> Found:
@@ -111,22 +194,6 @@ def _recalled(text: str) -> Found:
     return Found(number or None, origin or None, reason or None)
 
 
-def _verified(completed: Completed, birth6: str, lookups: Lookups) -> Found:
-    """A unique hit counts only when the register itself confirms number, date of birth and an active status.
-
-    Raises CallError when the confirming look-up got no answer.
-    """
-    outcome = completed.outcome
-    if outcome.kind is not CompletionKind.UNIQUE or outcome.number is None:
-        reason = "no_match" if outcome.kind is CompletionKind.NONE else outcome.kind.value
-        return Found(None, None, f"completion_{reason}")
-    answered = lookups.people([outcome.number])
-    if outcome.number in answered.unanswered:
-        raise CallError("The confirming look-up of a completed number got no answer.")
-    person = answered.known[outcome.number]
-    confirmed = (
-        isinstance(person, Person) and person.number[:6] == birth6 and (person.status.zfill(2) in ACTIVE_STATUSES)
-    )
-    if not confirmed:
-        return Found(None, None, "completion_no_match")
-    return Found(outcome.number, completed.origin, None)
+def _without(kind: CompletionKind) -> Found:
+    reason = "no_match" if kind is CompletionKind.NONE else kind.value
+    return Found(None, None, f"completion_{reason}")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.clients.http import CallError, PermanentError
 from integration_assets.clients.lora import LoraClient
-from integration_assets.domain.registry.objects import Tenant, lora_class, to_object
+from integration_assets.domain.registry.objects import Tenant, in_two_steps, lora_class, to_object
 
 CLAIM_ROWS = 400
 BUSY_PAUSE_SECONDS = 0.05
@@ -88,12 +88,15 @@ def deliver(
 
 
 def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: ThreadPoolExecutor) -> Send:
-    """Sends registry rows, one object per request, several requests at once."""
+    """Sends registry rows, each object as a whole, several objects at once."""
 
     def send_one(row: Delivery) -> Outcome:
         try:
-            body = to_object(entity, row.desired, tenant)
-            client.put(lora_class(entity, row.desired), row.object_id, body)
+            of_class = lora_class(entity, row.desired)
+            whole, over_time = in_two_steps(of_class, to_object(entity, row.desired, tenant))
+            client.put(of_class, row.object_id, whole)
+            if over_time is not None:
+                client.patch(of_class, row.object_id, over_time)
         except CallError as error:
             return failure(row, error)
         except ValueError as error:

@@ -1,34 +1,33 @@
 """Questions to the person and company registers: asked once, remembered sealed, audited, asked again only when due.
 
 An answer is kept under the keyed hash of what was asked, so that an unchanged night asks nothing and no number is
-written down outside the sealed answer itself.
+written down outside the sealed answer itself. A person whose number was replaced keeps the hash of the number that she
+was known by first: her answers, and her object, stay hers.
 """
 
+import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
 
-from integration_assets.cache.register_answers import Lookup, RegisterAnswers
-from integration_assets.clients.http import CallError
+from integration_assets.cache.register_answers import Alias, Lookup, RegisterAnswers, aliased
+from integration_assets.clients.http import CallError, NotAllowedError
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.parties import AddressKey, Company, Person, SearchResult
+from integration_assets.domain.people.ports import CompanyLookup, PersonLookup, PersonSearch
 from integration_assets.domain.people.register_rows import NOBODY, from_answer, to_answer
 
 PERSON, COMPANY, SEARCH, COMPLETION = "person", "company", "person_search", "completion"
 
 
-class RegisterPorts(Protocol):
-    """The registers as this module needs them. None says that the register does not know the number."""
-
-    def person(self, number: str) -> Person | None: ...
-
-    def company(self, number: str) -> Company | None: ...
-
-    def residents(self, address: AddressKey) -> SearchResult: ...
+class RegisterPorts(PersonLookup, PersonSearch, CompanyLookup, Protocol):
+    """The registers as this module needs them."""
 
 
 Ask = Callable[[RegisterPorts, str], Person | Company | None]
@@ -64,9 +63,56 @@ class Confirmed:
     unanswered: frozenset[str]
 
 
-def register_subjects(ids: ObjectIds, service: str, numbers: pl.Series) -> pl.Series:
+@dataclass(frozen=True)
+class Refreshed:
+    """What asking again gave: numbers of which the register says something else than before, those that could not be
+    asked, and how many were asked."""
+
+    changed: frozenset[str]
+    unanswered: frozenset[str]
+    asked: int
+
+
+NO_ALIASES: Mapping[str, Alias] = MappingProxyType({})
+
+
+def register_subjects(
+    ids: ObjectIds, service: str, numbers: pl.Series, aliases: Mapping[str, Alias] = NO_ALIASES
+) -> pl.Series:
     """The keyed hashes, named subject, under which answers to questions about these numbers are kept."""
-    return ids.subjects((f"{service}|" + numbers.cast(pl.String)).alias("subject"))
+    subjects = ids.subjects((f"{service}|" + numbers.cast(pl.String)).alias("subject"))
+    return aliased(subjects, aliases)
+
+
+def person_ids(ids: ObjectIds, numbers: pl.Series, aliases: Mapping[str, Alias]) -> pl.Series:
+    """The uuids of persons by their CPR numbers, in their order: of one whose number was replaced, her first one."""
+    own = ids.series("person", numbers)
+    if not aliases:
+        return own
+    subjects = ids.subjects(f"{PERSON}|" + numbers.cast(pl.String))
+    known = subjects.replace_strict(
+        {subject: alias.party_id for subject, alias in aliases.items()}, default=None, return_dtype=pl.String
+    )
+    return pl.select(pl.coalesce(pl.lit(known), pl.lit(own))).to_series()
+
+
+class _Pace:
+    """Lets callers through one after the other, at most so many a second. Safe for use by several threads."""
+
+    def __init__(self, calls_per_second: float | None) -> None:
+        self._gap_s = 1 / calls_per_second if calls_per_second else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Returns when it is the caller's turn."""
+        if not self._gap_s:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._gap_s
+        time.sleep(turn - now)
 
 
 class Lookups:
@@ -90,6 +136,14 @@ class Lookups:
         self._as_of = as_of
         self._run_id = run_id
         self._workers = workers
+        self._aliases: Mapping[str, Alias] | None = None
+
+    @property
+    def aliases(self) -> Mapping[str, Alias]:
+        """Numbers that were replaced, by subject."""
+        if self._aliases is None:
+            self._aliases = self._answers.aliases()
+        return self._aliases
 
     @property
     def asks(self) -> bool:
@@ -98,15 +152,25 @@ class Lookups:
 
     def people(self, numbers: Collection[str], *, refresh: Collection[str] = ()) -> Answered:
         """Persons by CPR number. Numbers in `refresh` are asked again although an answer is remembered."""
-        return self._known_or_asked(PERSON, numbers, refresh, lambda ports, number: ports.person(number))
+        return self._known_or_asked(PERSON, numbers, refresh, _ask_person)
 
     def confirm_people(self, numbers: pl.Series, *, refresh: Collection[str] = ()) -> Confirmed:
         """Whether the person register knows these CPR numbers, each once. `refresh` as in `people`."""
-        return self._confirm(PERSON, numbers, refresh, lambda ports, number: ports.person(number))
+        return self._confirm(PERSON, numbers, refresh, _ask_person)
 
     def confirm_companies(self, numbers: pl.Series, *, refresh: Collection[str] = ()) -> Confirmed:
         """Whether the company register knows these CVR numbers, as `confirm_people`."""
-        return self._confirm(COMPANY, numbers, refresh, lambda ports, number: ports.company(number))
+        return self._confirm(COMPANY, numbers, refresh, _ask_company)
+
+    def refresh(self, service: str, numbers: Collection[str], *, calls_per_second: float | None = None) -> Refreshed:
+        """Asks about persons or companies again, whatever is remembered of them, and keeps what they are now.
+
+        At most so many calls a second. Answers come out in no order; a call that fails leaves what is remembered.
+        """
+        ask: Ask = _ask_person if service == PERSON else _ask_company
+        changed: set[str] = set()
+        asked = self._asked(service, sorted(numbers), ask, _Pace(calls_per_second), changed)
+        return Refreshed(frozenset(changed), frozenset(asked.unanswered), len(asked.known))
 
     def residents(self, address: AddressKey) -> SearchResult:
         """Who lives at an address, asked anew each time. Raises CallError; RuntimeError where nothing may be asked."""
@@ -139,7 +203,7 @@ class Lookups:
         return Answered({**known, **asked.known}, asked.unanswered)
 
     def _confirm(self, service: str, numbers: pl.Series, refresh: Collection[str], ask: Ask) -> Confirmed:
-        subjects = register_subjects(self._ids, service, numbers)
+        subjects = register_subjects(self._ids, service, numbers, self.aliases)
         kind = pl.col("answer").str.json_path_match("$.kind")
         stored = self._answers.frame(service, subjects.to_list()).select("subject", kind.alias("kind"))
         rows = pl.DataFrame({"number": numbers, "subject": subjects}).join(stored, on="subject", how="left")
@@ -149,23 +213,45 @@ class Lookups:
         nobody = (number for number, party in asked.known.items() if party is None)
         return Confirmed(frozenset([*unknown, *nobody]), frozenset(asked.unanswered))
 
-    def _asked(self, service: str, numbers: Sequence[str], ask: Ask) -> Answered:
-        """Asks the register for each number, several at once; answers are kept and questions audited as they come."""
+    def _asked(
+        self,
+        service: str,
+        numbers: Sequence[str],
+        ask: Ask,
+        pace: _Pace | None = None,
+        changed: set[str] | None = None,
+    ) -> Answered:
+        """Asks the register for each number, several at once; answers are kept and questions audited as they come.
+
+        Numbers of which something else is said than before are added to `changed`.
+        """
         known: dict[str, Person | Company | None] = {}
         unanswered: dict[str, str] = {}
         if self._ports is None:
             return Answered(known, dict.fromkeys(numbers, "The register is not asked in a plan."))
         ports = self._ports
 
+        refused: list[NotAllowedError] = []
+
         def ask_one(number: str) -> tuple[str, Person | Company | CallError | None]:
+            if refused:  # whatever else is asked fails in the same way
+                return number, refused[0]
             subject = self._subject(service, number)
+            if pace is not None:
+                pace.wait()
             try:
                 answer = ask(ports, number)
             except CallError as error:
                 self._audit(service, subject, "no answer")
+                if isinstance(error, NotAllowedError):
+                    refused.append(error)
                 return number, error
             lookup = self._lookup(service, "found" if answer else "not found")
-            self._answers.put(service, subject, to_answer(answer), self._as_of, lookup=lookup)
+            differs = self._answers.succeed(service, subject, to_answer(answer), self._as_of, lookup=lookup)
+            if isinstance(answer, Person) and answer.number != number:
+                self._join_numbers(number, answer.number)
+            if differs and changed is not None:
+                changed.add(number)
             return number, answer
 
         # Kept by the same thread that asked, so that the database makes several answers durable at once.
@@ -177,8 +263,16 @@ class Lookups:
                     known[number] = answer
         return Answered(known, unanswered)
 
+    def _join_numbers(self, old: str, new: str) -> None:
+        """Remembers that both numbers are one person's, for all look-ups to come."""
+        one, other = ((self._ids.subject(f"{PERSON}|{each}"), str(self._ids.of("person", each))) for each in (old, new))
+        self._answers.join_numbers(one, other)
+        self._aliases = None
+
     def _subject(self, service: str, value: str) -> str:
-        return self._ids.subject(f"{service}|{value}")
+        subject = self._ids.subject(f"{service}|{value}")
+        alias = self.aliases.get(subject) if service == PERSON else None
+        return subject if alias is None else alias.known_as
 
     def _audit(self, service: str, subject: str, outcome: str) -> None:
         lookup = self._lookup(service, outcome)
@@ -190,3 +284,27 @@ class Lookups:
         if service == COMPANY:
             return None
         return Lookup(self.mandate.purpose, self.mandate.legal_basis or "not stated", outcome, self._run_id)
+
+
+_LONGEST_CHAIN = 3
+"""A number may have been replaced more than once."""
+
+
+def _ask_person(ports: RegisterPorts, number: str) -> Person | None:
+    """The person; one whose number was replaced as the register knows her under the number in force."""
+    person = ports.person(number)
+    asked, since = number, None
+    for _ in range(_LONGEST_CHAIN):
+        if person is None or person.number == asked:
+            break
+        asked, since = person.number, person.status_from
+        # Under the former number the register tells little more than which one replaced it.
+        in_force = ports.person(asked)
+        person = person if in_force is None else replace(in_force, number_from=in_force.number_from or since)
+        if in_force is None:
+            break
+    return person
+
+
+def _ask_company(ports: RegisterPorts, number: str) -> Company | None:
+    return ports.company(number)

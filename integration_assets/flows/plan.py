@@ -67,6 +67,7 @@ class Means:
     limits: SourceLimits
     max_rejected_share: float
     utility: str
+    share_protected: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,15 @@ def _resolved(means: Means, areas: Sequence[str], as_of: date, addresses: pl.Dat
     require_plausible_rejections(
         parties, areas, largest_share=means.max_rejected_share, tolerated=means.limits.tolerated_rows
     )
-    billing = billing_addresses(customers.rows, parties.rows, cache.answers, ids, washer)
+    billing = billing_addresses(
+        customers.rows,
+        parties.rows,
+        cache.answers,
+        ids,
+        washer,
+        as_of,
+        share_protected=means.share_protected,
+    )
     alternatives = resolve.alternative_places(meters.rows)
     places = resolve.alternative(alternatives, washer.components(alternatives, ACCESS))
     parts = (customers, meters, consumption, parties, billing, places)
@@ -233,7 +242,10 @@ def _crm(
 ) -> dict[str, pl.DataFrame]:
     """What the CRM should hold, by entity, once the registry holds `standing`; links last."""
     known = addresses.get_column("address_id")
-    rows = {entity: crm_rows(entity, standing.__getitem__, known, as_of) for entity in REGISTRY_ENTITY}
+    rows = {
+        entity: crm_rows(entity, standing.__getitem__, known, as_of, share_protected=means.share_protected)
+        for entity in REGISTRY_ENTITY
+    }
     rows = {"addresses": crm_addresses(rows, addresses), **rows}
     links = mapping.agreement_links(standing["customer_roles"], standing["agreements"], means.ids, as_of)
     return {

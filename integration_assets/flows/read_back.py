@@ -54,15 +54,23 @@ def registry_rows(deliveries: Deliveries, entity: str, areas: Sequence[str]) -> 
     return deliveries.found(SYSTEM, entity, areas, REGISTRY_ROWS[entity])
 
 
-def crm_rows(entity: str, registry: RegistryRows, known_addresses: pl.Series, as_of: date) -> pl.DataFrame:
+def crm_rows(
+    entity: str,
+    registry: RegistryRows,
+    known_addresses: pl.Series,
+    as_of: date,
+    *,
+    share_protected: bool = False,
+) -> pl.DataFrame:
     """The rows of `CRM_TABLES` for an entity of REGISTRY_ENTITY, from the registry's rows of the same areas.
 
-    References to addresses that are not among `known_addresses` (ids of the address register) are left out.
+    References to addresses that are not among `known_addresses` (ids of the address register) are left out, and so are
+    the registered addresses of protected persons unless `share_protected`.
     """
     made_of = registry(REGISTRY_ENTITY[entity])
     match entity:
         case "contacts":
-            rows = mapping.contacts(made_of)
+            rows = mapping.contacts(made_of, as_of, share_protected=share_protected)
         case "accounts":
             rows = mapping.accounts(made_of, as_of)
         case "customer_roles":

@@ -1,6 +1,6 @@
 """What the registry should hold for the supply areas of a run: resolved rows turned into registry rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import polars as pl
@@ -29,10 +29,17 @@ def desired_customers(
     everywhere = _newest(cache.read(RESOLVED_CUSTOMERS, None, include_vanished=True), resolved, areas)
     here = set(named_parties(resolved).get_column("party_id"))
     here |= set(cache.deliveries.object_ids(SYSTEM, "customers", areas))
-    naming = everywhere.filter(pl.col("party_id").is_in(list(here)) | pl.col("co_party_id").is_in(list(here)))
-    named = named_parties(naming).filter(pl.col("party_id").is_in(list(here)))
-    parties = party_frame(named, cache.answers, ids, index)
-    return desired.customers(naming, parties)
+    return customers_of(here, everywhere, cache, ids, index)
+
+
+def customers_of(
+    party_ids: Collection[str], everywhere: pl.DataFrame, cache: Cache, ids: ObjectIds, index: WashingIndex
+) -> pl.DataFrame:
+    """Registry rows of these parties, from all rows of resolved/customers (`everywhere`, ended ones included)."""
+    wanted = list(party_ids)
+    naming = everywhere.filter(pl.col("party_id").is_in(wanted) | pl.col("co_party_id").is_in(wanted))
+    named = named_parties(naming).filter(pl.col("party_id").is_in(wanted))
+    return desired.customers(naming, party_frame(named, cache.answers, ids, index))
 
 
 def _newest(cached: pl.DataFrame, resolved: pl.DataFrame, areas: Sequence[str]) -> pl.DataFrame:

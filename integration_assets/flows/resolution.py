@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from integration_assets.cache.register_answers import Alias
 from integration_assets.domain import gates
 from integration_assets.domain.addresses.resolve import billing_lines, unit_ids
 from integration_assets.domain.addresses.washing.washed import UNIT
@@ -15,8 +16,8 @@ from integration_assets.domain.people.numbers import id_kind
 from integration_assets.domain.people.parties import AddressKey
 from integration_assets.domain.source import REJECTIONS
 from integration_assets.domain.tables import RESOLVED_CUSTOMERS
-from integration_assets.flows.completion import NO_ANSWER, NOT_ASKED, Found, Question, complete_cos, complete_mains
-from integration_assets.flows.lookups import Lookups
+from integration_assets.flows.completion import NO_ANSWER, NOT_ASKED, Completion, Found, Question
+from integration_assets.flows.lookups import Lookups, person_ids
 from integration_assets.flows.washing import Washer
 
 CO_SUFFIX = "/co"
@@ -24,13 +25,19 @@ CO_SUFFIX = "/co"
 SENTENCES = {
     "no_id_number": "The row names nobody: the identification number (PersonnrSEnr) is empty.",
     "unreadable_id_number": "The identification number has neither 8 nor 10 digits.",
-    "not_a_person_number": "The number has ten digits but begins with no date; it may be a P-number.",
+    "not_a_person_number": "The number has ten digits but begins with no date; it may be a P-number or a substitute "
+    "number (erstatningspersonnummer).",
     "person_not_in_register": "The person register (CPR) does not know the number.",
     "company_not_in_register": "The company register (CVR) does not know the number.",
     "completion_no_match": "Nobody at the known addresses has this name and date of birth; asked again later.",
-    "completion_ambiguous": "Several people at the address could be meant.",
-    "completion_incomplete_search": "The register capped its answer, so no hit can be called the only one.",
-    "completion_not_allowed": "Completion is off: no authority and legal basis are configured.",
+    "completion_ambiguous": "Several people at the known addresses could be meant; asked again later.",
+    "completion_incomplete_search": "The register capped its answer, so no hit can be called the only one; asked again "
+    "later.",
+    "completion_inactive_only": "Whoever fits has moved out, emigrated or died; asked again later.",
+    "completion_not_allowed": "Completion is off (no authority and legal basis are configured), or the register "
+    "refuses us the address search.",
+    "completion_error": "The register refused the question, or its look-up contradicts its address search; asked again "
+    "later.",
     NO_ANSWER: "The register gave no answer; it is asked again in the next run.",
     NOT_ASKED: "The register was not asked yet.",
 }
@@ -78,8 +85,10 @@ def resolve_customers(sources: CustomerSources, lookups: Lookups, ids: ObjectIds
         ok.filter(pl.col("slot") == slot).select("customer_number", "kind", "number", "origin")
         for slot in ("main", "co")
     )
-    main = main.with_columns(_party_ids(ids, main)).rename({"kind": "party_kind", "origin": "number_origin"})
-    second = second.with_columns(_party_ids(ids, second)).select(
+    main = main.with_columns(_party_ids(ids, main, lookups.aliases)).rename(
+        {"kind": "party_kind", "origin": "number_origin"}
+    )
+    second = second.with_columns(_party_ids(ids, second, lookups.aliases)).select(
         "customer_number",
         pl.col("party_id").alias("co_party_id"),
         pl.col("number").alias("co_number"),
@@ -156,10 +165,10 @@ def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, 
         "main": _numbers(known, "known_number", "number_origin"),
         "co": _numbers(known, "known_co_number", "co_number_origin"),
     }
-    wanted = incomplete.get_column("customer_number").unique()
-    places = _places(sources, wanted)
+    consumption, billing = _places(sources, incomplete.get_column("customer_number").unique())
+    typed = slots.filter(pl.col("kind").is_in(["person", "incomplete_person"]))
 
-    def questions(slot: str) -> list[Question]:
+    def questions(slot: str, others: Mapping[str, str]) -> list[Question]:
         rows = incomplete.filter((pl.col("slot") == slot) & ~pl.col("customer_number").is_in(list(remembered[slot])))
         return [
             Question(
@@ -167,27 +176,26 @@ def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, 
                 customer_number=row["customer_number"],
                 birth6=row["number"][:6],
                 name=row["name"] if slot == "main" else None,
-                consumption=places[0].get(row["customer_number"]),
-                billing=places[1].get(row["customer_number"]),
+                consumption=consumption.get(row["customer_number"]),
+                billing=billing.get(row["customer_number"]),
                 again=row["record_key"] in due,
+                other_number=others.get(row["customer_number"]),
             )
             for row in rows.iter_rows(named=True)
         ]
 
-    main_questions, co_questions = questions("main"), questions("co")
-    mains = complete_mains(main_questions, lookups)
-    complete = slots.filter((pl.col("slot") == "main") & (pl.col("kind") == "person"))
-    numbers: dict[str, tuple[str, AddressKey | None]] = {
-        customer: (number, None) for customer, number in complete.select("customer_number", "number").iter_rows()
-    }
-    numbers |= {customer: (number, None) for customer, (number, _) in remembered["main"].items()}
-    for question in main_questions:
-        found = mains[question.customer_number]
-        if found.number is not None:
-            numbers[question.customer_number] = (found.number, found.place(question))
-    cos = complete_cos(co_questions, lookups, numbers)
+    completion = Completion(lookups)
+    mains = completion.mains(questions("main", _typed_numbers(typed, "co")))
+    numbers = _typed_numbers(typed, "main") | {customer: number for customer, (number, _) in remembered["main"].items()}
+    numbers |= {customer: found.number for customer, found in mains.items() if found.number is not None}
+    cos = completion.cos(questions("co", numbers))
     outcome = pl.concat([_outcomes("main", mains, remembered["main"]), _outcomes("co", cos, remembered["co"])])
     return _with_outcomes(slots, outcome)
+
+
+def _typed_numbers(typed: pl.DataFrame, slot: str) -> dict[str, str]:
+    """The personal numbers of one slot by customer number, complete or not."""
+    return dict(typed.filter(pl.col("slot") == slot).select("customer_number", "number").iter_rows())
 
 
 def _places(
@@ -200,7 +208,11 @@ def _places(
     here = sources.consumption.join(rows, on="customer_number", how="semi")
     resolved = _register_rows(here, sources).join(typed, on="customer_number", how="inner")
     # An access address has no floor and door: those that were typed keep the search narrow.
-    narrowed = resolved.with_columns(pl.coalesce("floor", "typed_floor"), pl.coalesce("door", "typed_door"))
+    house = pl.col("kind") == "access"
+    narrowed = resolved.with_columns(
+        pl.when(house).then("typed_floor").otherwise("floor").alias("floor"),
+        pl.when(house).then("typed_door").otherwise("door").alias("door"),
+    )
     billed = unit_ids(sources.washer.texts(billing_lines(rows), UNIT))
     typed_lines = _register_rows(rows.select("customer_number", billed), sources)
     return (
@@ -268,10 +280,10 @@ def _confirmed(slots: pl.DataFrame, lookups: Lookups, due: frozenset[str]) -> pl
     return judged.drop("why")
 
 
-def _party_ids(ids: ObjectIds, slots: pl.DataFrame) -> pl.Expr:
+def _party_ids(ids: ObjectIds, slots: pl.DataFrame, aliases: Mapping[str, Alias]) -> pl.Expr:
     """Uuids of the parties: persons by CPR, companies by CVR number."""
     kind, number = slots.get_column("kind"), slots.get_column("number")
-    people = ids.series("person", number.set(kind != "person", None))
+    people = person_ids(ids, number.set(kind != "person", None), aliases)
     companies = ids.series("company", number.set(kind != "company", None))
     return pl.coalesce(pl.lit(people), pl.lit(companies)).alias("party_id")
 

@@ -17,6 +17,7 @@ from integration_assets.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
+NOTIFICATIONS = "notifications"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SOURCES = [
     dg.AssetKey(["outside", name]) for name in ("kmd_ee", "address_register", "person_register", "company_register")
@@ -109,8 +110,8 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
         node = graph.get(key)
         if spec.group_name in MAIN_GROUPS:
             assert node.partitions_def == SUPPLY_AREAS, key
-        elif key == WASHING_INDEX:
-            assert not node.is_partitioned, "the index is national"
+        elif key == WASHING_INDEX or spec.group_name == NOTIFICATIONS:
+            assert not node.is_partitioned, "the index and the registers are national"
             continue
         else:
             assert node.partitions_def == MUNICIPALITIES, key
@@ -120,15 +121,18 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
 def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {"main_flow", "address_register"} <= jobs
-    for name in ("source_changes", "due_again", "new_address_register"):
+    for name in ("source_changes", "registry_corrected", "due_again", "new_address_register"):
         sensor = definitions.resolve_sensor_def(name)
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    assert definitions.resolve_schedule_def("nightly").execution_timezone == "Europe/Copenhagen"
+    for name in ("nightly", "registers_nightly"):
+        assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
-    assert selected == set(_specs(definitions, materializable=True)) - register
+    following = {dg.AssetKey([NOTIFICATIONS, name]) for name in ("subscriptions", "persons", "companies")}
+    assert selected == set(_specs(definitions, materializable=True)) - register - following
+    assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 
 

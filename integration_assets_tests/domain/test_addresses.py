@@ -138,7 +138,11 @@ def test_units_of_answers_that_count() -> None:
 def test_the_registered_address_stands_in_for_a_billing_line() -> None:
     line = {"billing_street_line": "Nygade 1", "billing_district": "5000 Odense C"}
     registered = pl.DataFrame(
-        {"customer_number": ["1", "2", "2", "3", "4"], "address_id": ["other", "own", "own", "own", None]}
+        {
+            "customer_number": ["1", "2", "2", "3", "4"],
+            "address_id": ["other", "own", "own", "own", None],
+            "withheld": False,
+        }
     )
     answers = found(UNIT, NOTHING, HOUSE_ONLY, UNIT | {"status": 4}, NOTHING | {"text": None})
     resolved = billing(customers(line, line, line, line, {}), answers, registered)

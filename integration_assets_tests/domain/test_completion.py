@@ -1,36 +1,32 @@
 """Completion of personal numbers: only the one person who can be meant, and only when the search was complete."""
 
-import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from random import Random
 from typing import Any
 
-import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration_assets.domain.people.completion import (
+    Completed,
     CompletionKind,
-    address_keys,
+    CompletionOutcome,
     choose,
+    choose_unnamed,
     complete_co,
     complete_main,
-    known_numbers,
-    needs_completion,
+    verified,
 )
-from integration_assets.domain.people.names import folded, same_name
-from integration_assets.domain.people.parties import (
-    AddressKey,
-    Company,
-    Person,
-    RegisteredAddress,
-    Resident,
-    SearchResult,
-)
-from integration_assets.domain.people.register_rows import PARTY_ROWS, from_answer, party_rows, to_answer
+from integration_assets.domain.people.parties import AddressKey, Person, Resident, SearchResult
 
 BORN = date(1981, 3, 13)
 BIRTH6 = "130381"
 HOME = AddressKey("0866", "12B", "5000", "2", "tv")
 OFFICE = AddressKey("0012", "3", "5240")
+UNIQUE, AMBIGUOUS = CompletionKind.UNIQUE, CompletionKind.AMBIGUOUS
 
 
 def resident(number: str = "1303814074", name: str | None = "Dorthea Dahl", **changes: Any) -> Resident:
@@ -53,66 +49,189 @@ class Town:
         return SearchResult(tuple(self.residents.get(key, [])), key not in self.capped)
 
 
+def chosen(name: str | None, hits: Sequence[Resident], place: AddressKey = HOME, **known: Any) -> CompletionOutcome:
+    return choose(name, BIRTH6, place, SearchResult(tuple(hits), complete=True), **known)
+
+
+def unnamed(hits: Sequence[Resident], place: AddressKey = HOME, **known: Any) -> CompletionOutcome:
+    return choose_unnamed(BIRTH6, place, SearchResult(tuple(hits), complete=True), **known)
+
+
 def test_the_one_person_of_that_name_and_day() -> None:
     others = [resident("1303814082", "Jens Dahl"), resident("0101701234", birth_date=date(1970, 1, 1))]
-    outcome = choose("dorthea  DAHL ", BIRTH6, [resident(), *others], complete=True)
-    assert outcome.kind is CompletionKind.UNIQUE
+    outcome = chosen("dorthea  DAHL ", [resident(), *others])
+    assert outcome.kind is UNIQUE
     assert outcome.number == "1303814074"
+    assert (outcome.certain, outcome.alone) == (True, False)
     assert "1303814074" not in repr(outcome)
+    assert chosen("Dorthea Dahl", [resident(name="Dorthéa J Dahl")]).alone
 
 
 @pytest.mark.parametrize(
     "hit",
     [
         resident(name="Dorthea Dahl-Eriksen"),
-        resident(name="Dorthéa Dahl"),
+        resident(name="Dorte Dahl"),
         resident(name=None),
-        resident(moved_out=True),
         resident("1303810000"),
+        resident("7303814074"),
         resident("garbage"),
         resident("1403814074"),
         resident(birth_date=date(1981, 3, 14)),
-        *(resident(status=status) for status in ("30", "50", "60", "70", "80", "90", "")),
+        resident(house_number="12"),
+        resident(house_number="12C"),
+        resident(floor="3"),
+        resident(door="th"),
     ],
 )
 def test_nobody_else_is_meant(hit: Resident) -> None:
-    assert choose("Dorthea Dahl", BIRTH6, [hit], complete=True).kind is CompletionKind.NONE
+    assert chosen("Dorthea Dahl", [hit]).kind is CompletionKind.NONE
+    assert chosen("Dorthea Dahl", [hit, resident()]).number == "1303814074"
 
 
-@pytest.mark.parametrize("status", ["01", "03", "05", "07", "20"])
+@pytest.mark.parametrize(
+    "hit",
+    [resident(moved_out=True), *(resident(status=status) for status in ("30", "50", "60", "70", "80", "90", ""))],
+)
+def test_who_is_gone_is_never_taken_but_told(hit: Resident) -> None:
+    assert chosen("Dorthea Dahl", [hit]).kind is CompletionKind.INACTIVE_ONLY
+    assert unnamed([hit]).kind is CompletionKind.INACTIVE_ONLY
+    assert chosen("Jens Dahl", [hit]).kind is CompletionKind.NONE
+    assert chosen("Dorthea Dahl", [hit, resident("1303814082")]).number == "1303814082"
+    assert unnamed([hit], main_number=hit.number).kind is CompletionKind.NONE
+
+
+@pytest.mark.parametrize("status", ["01", "03", "05", "07", "20", "1"])
 def test_statuses_of_valid_numbers(status: str) -> None:
-    assert choose("Dorthea Dahl", BIRTH6, [resident(status=status)], complete=True).kind is CompletionKind.UNIQUE
+    assert chosen("Dorthea Dahl", [resident(status=status)]).kind is UNIQUE
+
+
+def test_the_address_is_compared_but_for_zeros_and_case() -> None:
+    hit = resident(house_number="012b", floor="02", door="TV")
+    assert chosen("Dorthea Dahl", [hit]).kind is UNIQUE
+    assert chosen("Dorthea Dahl", [hit], AddressKey("0866", "12B", "5000")).kind is UNIQUE
 
 
 def test_a_birth_date_that_the_answer_lacks_is_that_of_the_number() -> None:
-    assert choose("Dorthea Dahl", BIRTH6, [resident(birth_date=None)], complete=True).kind is CompletionKind.UNIQUE
+    assert chosen("Dorthea Dahl", [resident(birth_date=None)]).kind is UNIQUE
 
 
 def test_two_people_are_ambiguous_and_one_listed_twice_is_not() -> None:
-    assert choose("Dorthea Dahl", BIRTH6, [resident(), resident("1303814082")], complete=True).kind is (
-        CompletionKind.AMBIGUOUS
-    )
-    assert choose("Dorthea Dahl", BIRTH6, [resident(), resident()], complete=True).kind is CompletionKind.UNIQUE
+    assert chosen("Dorthea Dahl", [resident(), resident("1303814082")]).kind is AMBIGUOUS
+    assert chosen("Dorthea Dahl", [resident(), resident("1303814082", "D Dahl")]).kind is AMBIGUOUS
+    assert chosen("Dorthea Dahl", [resident(), resident()]).kind is UNIQUE
+    assert chosen("Dorthea Dahl", [resident(), resident(moved_out=True)]).kind is UNIQUE
 
 
 def test_a_hundred_years_between_them_are_ambiguous() -> None:
     elder = resident("1303814074", birth_date=date(1881, 3, 13))
-    assert choose(None, BIRTH6, [resident("1303811234"), elder], complete=True).kind is CompletionKind.AMBIGUOUS
+    assert chosen("Dorthea Dahl", [resident("1303811234"), elder]).kind is AMBIGUOUS
+    assert unnamed([resident("1303811234"), elder]).kind is AMBIGUOUS
 
 
-@pytest.mark.parametrize("hits", [[], [resident()], [resident(), resident("1303814082")]])
-def test_a_capped_answer_proves_nothing(hits: list[Resident]) -> None:
-    outcome = choose("Dorthea Dahl", BIRTH6, hits, complete=False)
-    assert (outcome.kind, outcome.number) == (CompletionKind.INCOMPLETE_SEARCH, None)
+@pytest.mark.parametrize("name", ["D. Dahl", "Dahl Dorthea", "Jens & Dorthea Dahl", "Jens Bo og Dorthea Dahl"])
+def test_a_name_that_is_only_possibly_hers_needs_nobody_else_of_that_birth_date(name: str) -> None:
+    outcome = chosen(name, [resident()])
+    assert (outcome.kind, outcome.certain, outcome.alone) == (UNIQUE, False, True)
+    twin = resident("1303814082", "Karen Holm")
+    assert chosen(name, [resident(), twin]).kind is AMBIGUOUS
+    assert chosen(name, [resident(), replace(twin, addressing_name=None)]).kind is AMBIGUOUS
+    assert chosen(name, [resident(), replace(twin, moved_out=True)]).kind is UNIQUE
+    assert chosen(name, [resident()], co_number="1303814074").kind is AMBIGUOUS
+    assert chosen("Dorthea Dahl", [resident(), twin], co_number="1303814074").kind is UNIQUE
+
+
+@pytest.mark.parametrize("hits", [(), (resident(),), (resident(), resident("1303814082"))])
+def test_a_capped_answer_proves_nothing(hits: tuple[Resident, ...]) -> None:
+    capped = SearchResult(hits, complete=False)
+    for outcome in (choose("Dorthea Dahl", BIRTH6, HOME, capped), choose_unnamed(BIRTH6, HOME, capped)):
+        assert (outcome.kind, outcome.number) == (CompletionKind.INCOMPLETE_SEARCH, None)
 
 
 def test_without_name_exactly_one_person_of_that_day() -> None:
     twins = [resident("1303814074", "A"), resident("1303814082", "B")]
-    assert choose(None, BIRTH6, twins, complete=True).kind is CompletionKind.AMBIGUOUS
-    outcome = choose(None, BIRTH6, twins, complete=True, besides="1303814074")
-    assert (outcome.kind, outcome.number) == (CompletionKind.UNIQUE, "1303814082")
-    assert choose(None, BIRTH6, [resident(name=None)], complete=True).kind is CompletionKind.UNIQUE
-    assert choose(None, BIRTH6, [resident()], complete=True, besides="1303814074").kind is CompletionKind.NONE
+    assert unnamed(twins).kind is AMBIGUOUS
+    outcome = unnamed(twins, main_number="1303814074")
+    assert (outcome.kind, outcome.number) == (UNIQUE, "1303814082")
+    assert unnamed([resident(name=None)]).kind is UNIQUE
+    assert unnamed([resident()], main_number="1303814074").kind is CompletionKind.NONE
+    assert unnamed([]).kind is CompletionKind.NONE
+
+
+@pytest.mark.parametrize("place", [AddressKey("0866", "12B", "5000"), AddressKey("0866", "12B", "5000", "2")])
+def test_without_name_and_flat_she_is_told_only_where_there_is_one_dwelling(place: AddressKey) -> None:
+    her = resident(floor="2", door="tv")
+    neighbour = resident("0101701234", birth_date=date(1970, 1, 1), floor="2", door="th")
+    assert unnamed([her], place).kind is UNIQUE
+    assert unnamed([her, replace(neighbour, door="tv")], place).kind is UNIQUE
+    assert unnamed([her, neighbour], place).kind is AMBIGUOUS
+    assert unnamed([her, replace(neighbour, moved_out=True)], place).kind is UNIQUE
+    assert unnamed([neighbour], place).kind is CompletionKind.NONE
+    assert chosen("Dorthea Dahl", [her, neighbour], place).kind is UNIQUE
+    assert unnamed([her, neighbour], HOME).kind is UNIQUE  # the neighbour is not at the address asked for
+
+
+def test_a_unit_of_the_register_without_floor_and_door_is_a_dwelling_by_itself() -> None:
+    unit = AddressKey("0866", "12B", "5000", is_unit=True)
+    upstairs = resident("1303814082", floor="1", door="tv")
+    assert unnamed([resident(), upstairs], unit).number == "1303814074"
+    assert unnamed([upstairs], unit).kind is CompletionKind.NONE
+    assert unnamed([resident(), resident("1303811234")], unit).kind is AMBIGUOUS
+    # By name, she is found even where the two registers do not agree on the floor.
+    assert chosen("Dorthea Dahl", [upstairs], unit).number == "1303814082"
+
+
+BORN_DAYS = (BORN, date(1881, 3, 13), date(1981, 3, 14), None)
+ANYBODY = st.builds(
+    Resident,
+    number=st.sampled_from(["1303814074", "1303814082", "1303811234", "1303810000", "1403814074"]),
+    addressing_name=st.sampled_from(["Dorthea Dahl", "Dorthea J Dahl", "D Dahl", "Jens Dahl", "Dahl Dorthea", None]),
+    birth_date=st.sampled_from(BORN_DAYS),
+    status=st.sampled_from(["01", "90"]),
+    moved_out=st.booleans(),
+    house_number=st.sampled_from([None, "12B", "12"]),
+    floor=st.sampled_from([None, "2"]),
+    door=st.sampled_from([None, "tv", "th"]),
+)
+PEOPLE = st.lists(ANYBODY, max_size=5)
+TYPED = st.sampled_from(["Dorthea Dahl", "D. Dahl", "Dorthea Jensine Dahl", "Jens & Dorthea Dahl", "", None])
+PLACE = st.sampled_from([HOME, AddressKey("0866", "12B", "5000"), AddressKey("0866", "12B", "5000", is_unit=True)])
+
+
+@given(TYPED, PEOPLE, PLACE, st.randoms(use_true_random=False))
+def test_the_order_of_the_answer_does_not_matter(
+    name: str | None, people: list[Resident], place: AddressKey, random: Random
+) -> None:
+    shuffled = random.sample(people, len(people))
+    assert chosen(name, people, place) == chosen(name, shuffled, place)
+    assert unnamed(people, place) == unnamed(shuffled, place)
+
+
+@given(TYPED, PEOPLE, ANYBODY, PLACE)
+def test_one_more_resident_never_makes_somebody_else_unique(
+    name: str | None, people: list[Resident], another: Resident, place: AddressKey
+) -> None:
+    """Whoever is unique with her was so without her, or is herself: she may cast doubt on others, never remove it."""
+    for choice in (lambda hits: chosen(name, hits, place), lambda hits: unnamed(hits, place)):
+        before, after = choice(people), choice([*people, another])
+        if after.kind is UNIQUE:
+            assert after.number in (before.number, another.number)
+            if after.number != before.number:
+                assert before.kind in (CompletionKind.NONE, CompletionKind.INACTIVE_ONLY, AMBIGUOUS)
+                assert before.kind is not AMBIGUOUS or before.candidates == {another.number}
+
+
+@given(TYPED, PEOPLE, PLACE)
+def test_whoever_is_unique_fits_and_lives_there(name: str | None, people: list[Resident], place: AddressKey) -> None:
+    for outcome in (chosen(name, people, place), unnamed(people, place)):
+        assert (outcome.number is not None) == (outcome.kind is UNIQUE)
+        if outcome.number is not None:
+            assert any(
+                hit.number == outcome.number and hit.status == "01" and not hit.moved_out and hit.house_number != "12"
+                for hit in people
+            )
+            assert outcome.number.startswith(BIRTH6)
+            assert not outcome.number.endswith("0000")
 
 
 def test_a_nameless_main_customer_matches_no_nameless_resident() -> None:
@@ -125,13 +244,24 @@ def test_a_nameless_main_customer_matches_no_nameless_resident() -> None:
 def test_the_consumption_address_comes_first_then_the_billing_address() -> None:
     town = Town({HOME: [resident()], OFFICE: [resident("1303814082")]})
     found = complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, town)
-    assert (found.outcome.number, found.origin, found.found_at) == ("1303814074", "consumption_address", HOME)
+    assert (found.outcome.number, found.origin) == ("1303814074", "consumption_address")
     assert town.asked == [HOME]
 
-    town = Town({OFFICE: [resident()]})
+    town = Town({OFFICE: [resident()], HOME: [resident(moved_out=True)]})
     found = complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, town)
-    assert (found.outcome.number, found.origin, found.found_at) == ("1303814074", "billing_address", OFFICE)
+    assert (found.outcome.number, found.origin) == ("1303814074", "billing_address")
     assert town.asked == [HOME, OFFICE]
+
+
+def test_a_possible_name_must_not_be_contradicted_at_the_billing_address() -> None:
+    def found(at_office: list[Resident], capped: frozenset[AddressKey] = frozenset()) -> Completed:
+        return complete_main("D. Dahl", BIRTH6, HOME, OFFICE, Town({HOME: [resident()], OFFICE: at_office}, capped))
+
+    assert found([]).outcome.number == "1303814074"
+    assert found([resident()]).origin == "consumption_address"
+    assert found([resident("1303814082", "D Dahl")]).outcome.kind is AMBIGUOUS
+    assert found([resident("1303814082", "D. Dahl"), resident("1303811234", "Ib Dahl")]).outcome.kind is AMBIGUOUS
+    assert found([], frozenset({OFFICE})).outcome.kind is CompletionKind.INCOMPLETE_SEARCH
 
 
 def test_one_address_is_asked_once_and_none_never() -> None:
@@ -144,149 +274,87 @@ def test_one_address_is_asked_once_and_none_never() -> None:
 
 
 def test_the_outcome_that_says_more_than_nobody_tells_why() -> None:
-    crowded = Town({HOME: [resident(), resident("1303814082")]})
-    assert complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, crowded).outcome.kind is CompletionKind.AMBIGUOUS
-    capped = Town({}, capped=frozenset({OFFICE}))
-    assert complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, capped).outcome.kind is (
-        CompletionKind.INCOMPLETE_SEARCH
-    )
+    def kind(town: Town) -> CompletionKind:
+        return complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, town).outcome.kind
+
+    assert kind(Town({HOME: [resident(), resident("1303814082")]})) is AMBIGUOUS
+    assert kind(Town({}, capped=frozenset({OFFICE}))) is CompletionKind.INCOMPLETE_SEARCH
+    assert kind(Town({OFFICE: [resident(status="90")]})) is CompletionKind.INACTIVE_ONLY
 
 
-def test_the_co_customer_is_sought_where_the_main_customer_was_found() -> None:
+def test_a_capped_search_at_one_address_spoils_only_what_is_not_certain() -> None:
+    town = Town({OFFICE: [resident()]}, capped=frozenset({HOME}))
+    assert complete_main("Dorthea Dahl", BIRTH6, HOME, OFFICE, town).origin == "billing_address"
+    assert complete_main("D. Dahl", BIRTH6, HOME, OFFICE, town).outcome.kind is CompletionKind.INCOMPLETE_SEARCH
+    assert complete_co(BIRTH6, None, HOME, OFFICE, town).outcome.kind is CompletionKind.INCOMPLETE_SEARCH
+
+
+def test_the_flat_that_bills_go_to_tells_who_is_meant_in_the_house() -> None:
+    house = AddressKey("0866", "12B", "5000")
+    her, namesake = resident(floor="2", door="tv"), resident("1303814082", floor="st", door="th")
+    town = Town({house: [her, namesake], HOME: [her]})
+    for found in (
+        complete_main("Dorthea Dahl", BIRTH6, house, HOME, town),
+        complete_co(BIRTH6, None, house, HOME, town),
+    ):
+        assert found.outcome.number == her.number
+    elsewhere = Town({house: [her, namesake], OFFICE: [resident("1303811234")]})
+    assert complete_main("Dorthea Dahl", BIRTH6, house, OFFICE, elsewhere).outcome.kind is AMBIGUOUS
+    assert complete_co(BIRTH6, None, house, OFFICE, elsewhere).outcome.kind is AMBIGUOUS
+
+
+def test_the_co_customer_is_sought_at_both_addresses() -> None:
     main, co = resident("0101701234", birth_date=date(1970, 1, 1)), resident(name="Another Name")
-    town = Town({OFFICE: [main, co], HOME: []})
-    found = complete_co(BIRTH6, main.number, OFFICE, HOME, town)
-    assert (found.outcome.number, found.origin, found.found_at) == (co.number, "inferred", OFFICE)
-    found = complete_co(BIRTH6, main.number, None, HOME, Town({HOME: [main, co]}))
-    assert (found.outcome.number, found.found_at) == (co.number, HOME)
+    for town in (Town({OFFICE: [main, co]}), Town({HOME: [co]}), Town({HOME: [co], OFFICE: [co]})):
+        found = complete_co(BIRTH6, main.number, HOME, OFFICE, town)
+        assert (found.outcome.number, found.origin) == (co.number, "inferred")
+        assert town.asked == [HOME, OFFICE]
+    rival = Town({HOME: [co], OFFICE: [main, resident("1303814082")]})
+    assert complete_co(BIRTH6, main.number, HOME, OFFICE, rival).outcome.kind is AMBIGUOUS
 
 
-def test_names_are_compared_but_for_case_and_blanks() -> None:
-    assert folded("  Åse\tBjørn ") == "åse bjørn"
-    assert same_name("A\u030ase", "Åse")  # a ring of its own
-    assert not same_name("Aase", "Åse")
-    assert not same_name(None, None)
+@pytest.mark.parametrize("main", ["25052943", "0101701234", None, "1403810000"])
+def test_a_co_customer_does_not_depend_on_the_main_customer(main: str | None) -> None:
+    assert complete_co(BIRTH6, main, HOME, None, Town({HOME: [resident()]})).outcome.number == "1303814074"
 
 
-CUSTOMER_ROWS = pl.DataFrame(
-    {
-        "customer_number": ["1", "2", "3", "4"],
-        "id_number": ["1303810000", "25052943", "0101701234", None],
-        "co_id_number": [None, "1303810000", None, "0101700000"],
-        "name": ["Dorthea Dahl", "Firma", "Jens", "X"],
-    }
-)
+def test_the_main_customer_is_never_her_own_co_customer() -> None:
+    town = Town({HOME: [resident()]})
+    assert complete_co(BIRTH6, "1303814074", HOME, None, town).outcome.kind is CompletionKind.NONE
+    # Whose number is still unknown may be the only one of that birth date herself.
+    assert complete_co(BIRTH6, "1303810000", HOME, None, town).outcome.kind is AMBIGUOUS
 
 
-def test_rows_that_need_completion() -> None:
-    needed = needs_completion(CUSTOMER_ROWS)
-    assert needed.select("customer_number", "main_incomplete", "co_incomplete").rows() == [
-        ("1", True, False),
-        ("2", False, True),
-        ("4", False, True),
-    ]
+DORTHEA = Person("1303814074", "01", "Dorthea Jensine", "Holm", "Dahl", "Dorthea J H Dahl", "K", "G", False, None, BORN)
+HIT = CompletionOutcome(UNIQUE, "1303814074", certain=True, alone=True)
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "co_number", "expected"),
+    ("name", "changes", "alone", "kind"),
     [
-        ("DORTHEA dahl", "1303814074", None, [("1", "1303814074", None)]),
-        ("Dorthea Dahl", "1403814074", None, []),  # born another day
-        ("Doris Dahl", "1303814074", None, []),  # somebody else took the customer number over
-        (None, "1303814074", None, []),
-        ("Dorthea Dahl", "1303810000", None, []),
-        ("Dorthea Dahl", "1303814074", "0101701234", [("1", "1303814074", "0101701234")]),
-        ("Dorthea Dahl", None, "0101701234", [("1", None, "0101701234")]),
+        ("Dorthea Dahl", {}, False, UNIQUE),
+        (None, {}, False, UNIQUE),
+        (None, {"first_name": None, "last_name": None, "addressing_name": None}, False, UNIQUE),
+        ("Dorthea J H Dahl", {}, False, UNIQUE),
+        ("D J H Dahl", {"addressing_name": "D J H Dahl"}, False, UNIQUE),  # as the register itself writes her
+        ("D. Dahl", {}, True, UNIQUE),
+        ("D. Dahl", {}, False, AMBIGUOUS),
+        ("Dorthea Bech Dahl", {}, True, CompletionKind.NONE),
+        ("Dorthea Dahl", {"first_name": None, "last_name": None, "addressing_name": None}, True, CompletionKind.NONE),
+        ("Dorthea Dahl", {"status": "90"}, True, CompletionKind.INACTIVE_ONLY),
+        ("Dorthea Dahl", {"status": "1"}, True, UNIQUE),
+        ("Dorthea Dahl", {"number": "1303814082"}, True, CompletionKind.ERROR),
+        ("Dorthea Dahl", {"birth_date": date(1981, 3, 14)}, True, CompletionKind.ERROR),
+        ("Dorthea Dahl", {"birth_date": None}, True, UNIQUE),
     ],
 )
-def test_earlier_completions_that_still_fit(
-    name: str | None, number: str | None, co_number: str | None, expected: list[tuple[str, str | None, str | None]]
+def test_the_look_up_must_bear_a_hit_out(
+    name: str | None, changes: dict[str, Any], alone: bool, kind: CompletionKind
 ) -> None:
-    rows = pl.DataFrame(
-        {
-            "customer_number": ["1"],
-            "id_number": ["1303810000"],
-            "co_id_number": ["0101700000"],
-            "name": ["Dorthea  Dahl"],
-        }
-    )
-    schema = dict.fromkeys(("customer_number", "name", "number", "co_number"), pl.String)
-    earlier = pl.DataFrame(
-        [("1", name, number, co_number), ("2", name, number, co_number)], schema=schema, orient="row"
-    )
-    assert known_numbers(rows, earlier).rows() == expected
+    outcome = verified(replace(HIT, alone=alone), replace(DORTHEA, **changes), BIRTH6, name)
+    assert outcome.kind is kind
+    assert (outcome.number == HIT.number) == (kind is UNIQUE)
 
 
-def test_address_keys_of_typed_rows_and_of_register_rows() -> None:
-    schema = dict.fromkeys(
-        ("customer_number", "street_code", "house_number", "house_letter", "floor", "door", "postcode"), pl.String
-    )
-    typed = pl.DataFrame(
-        [
-            ("1", "866", "012", "b", "02", "TV.", "5000"),
-            ("2", "0012", "3", None, "-", None, "5240"),
-            ("3", None, "3", None, None, None, "5240"),
-            ("4", "0012", None, "B", None, None, "5240"),
-            ("5", "0012", "3", None, None, None, "unknown"),
-        ],
-        schema=schema,
-        orient="row",
-    )
-    assert address_keys(typed, by="customer_number") == {"1": HOME, "2": OFFICE}
-    register = typed.head(1).drop("house_letter").with_columns(pl.lit("12B").alias("house_number"))
-    assert address_keys(register, by="customer_number") == {"1": HOME}
-
-
-ADDRESS = RegisteredAddress("0461", "0866", "12B", "2", "tv", "5000", "Eksempelgade", "Odense C", "unit-1")
-PERSON = Person("1303814074", "01", "Dorthea", None, "Dahl", None, "K", "G", True, ADDRESS)
-COMPANY = Company("25052943", "Firma A/S", "351300", "60", None, date(2025, 6, 30))
-
-
-def test_register_answers_survive_the_look_up_cache() -> None:
-    for party in (PERSON, COMPANY, None):
-        assert from_answer(json.loads(json.dumps(to_answer(party)))) == party
-    for broken in ({}, {"kind": "person"}, {"kind": "dog", "number": "1303814074"}):
-        with pytest.raises(ValueError, match="unknown shape") as caught:
-            from_answer(broken)
-        assert "1303814074" not in str(caught.value)
-
-
-def stored(**parties: Person | Company | None) -> pl.DataFrame:
-    """Answers as they are kept, by party id."""
-    rows = [(party_id, json.dumps(to_answer(party))) for party_id, party in parties.items()]
-    return pl.DataFrame(rows, schema={"party_id": pl.String, "answer": pl.String}, orient="row")
-
-
-def test_party_rows() -> None:
-    rows = party_rows(stored(p=PERSON, c=COMPANY, n=None))
-    assert rows.schema == PARTY_ROWS
-    person, company = rows.to_dicts()
-    assert {name: value for name, value in person.items() if value is not None} == {
-        "party_id": "p",
-        "party_kind": "person",
-        "name": "Dorthea Dahl",
-        "first_name": "Dorthea",
-        "last_name": "Dahl",
-        "gender": "K",
-        "civil_status": "G",
-        "address_protected": True,
-        "municipality_code": "0461",
-        "street_code": "0866",
-        "house_number": "12B",
-        "floor": "2",
-        "door": "tv",
-        "postcode": "5000",
-        "unit_id": "unit-1",
-    }
-    assert {name: value for name, value in company.items() if value is not None} == {
-        "party_id": "c",
-        "party_kind": "company",
-        "name": "Firma A/S",
-        "business_code": "351300",
-        "company_form": "60",
-    }
-    assert party_rows(stored()).schema == PARTY_ROWS
-    for broken in ('{"number": "1303814074"}', '{"kind": "dog", "number": "1303814074"}', "1303814074"):
-        with pytest.raises(ValueError, match="unknown shape") as caught:
-            party_rows(pl.DataFrame({"party_id": ["p"], "answer": [broken]}))
-        assert "1303814074" not in str(caught.value)
+def test_a_hit_whom_the_look_up_does_not_know_is_an_error() -> None:
+    assert verified(HIT, None, BIRTH6, None).kind is CompletionKind.ERROR

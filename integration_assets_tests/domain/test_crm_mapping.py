@@ -35,7 +35,8 @@ PERSON = {
     "middle_name": "Bjerg",
     "last_name": "Carlsen",
     "gender": "K",
-    "address_protected": True,
+    "address_protected": False,
+    "history": [],
     "master_id": "77",
     "phone": "86123456",
     "mobile": "20304050",
@@ -53,7 +54,7 @@ COMPANY = {
 
 
 def test_a_person() -> None:
-    assert only(mapping.contacts(found("customers", PERSON))) == {
+    assert only(mapping.contacts(found("customers", PERSON), AS_OF)) == {
         "contactid": "anna",
         "business_key": "1001",
         "supply_area": "5000",
@@ -64,7 +65,7 @@ def test_a_person() -> None:
         "ava_cpr_nummer": "0101701234",
         "ava_cvr_nummer": None,
         "ava_virksomhedsform": None,
-        "ava_eradressebeskyttet": True,
+        "ava_eradressebeskyttet": False,
         "ava_kmdeemasterid": "77",
         "ava_mobilkmdee": "20304050",
         "ava_fastnetkmdee": "86123456",
@@ -74,18 +75,49 @@ def test_a_person() -> None:
     }
 
 
+def piece(field: str, start: date | None, value: str | None) -> dict[str, Any]:
+    return {"field": field, "from": start, "value": value}
+
+
+def test_a_person_is_shown_as_of_the_day() -> None:
+    """Protected from 2 January 2024 to 2 January 2025, married on 1 June 2024."""
+    row = PERSON | {
+        "last_name": "Dam",
+        "address_protected": False,
+        "history": [
+            piece("address_protected", None, "false"),
+            piece("address_protected", date(2024, 1, 2), "true"),
+            piece("address_protected", date(2025, 1, 2), "false"),
+            piece("last_name", None, "Carlsen"),
+            piece("last_name", date(2024, 6, 1), "Dam"),
+        ],
+    }
+    shown = ("lastname", "ava_eradressebeskyttet", "ava_adresse")
+    for day, expected in [
+        (date(2024, 1, 1), ("Carlsen", False, "home")),
+        (date(2024, 1, 2), ("Carlsen", True, None)),
+        (date(2024, 6, 1), ("Dam", True, None)),
+        (date(2025, 1, 1), ("Dam", True, None)),
+        (date(2025, 1, 2), ("Dam", False, "home")),
+    ]:
+        contact = only(mapping.contacts(found("customers", row), day))
+        assert tuple(contact[name] for name in shown) == expected, day
+    shared = only(mapping.contacts(found("customers", row), date(2024, 6, 1), share_protected=True))
+    assert (shared["ava_adresse"], shared["ava_eradressebeskyttet"]) == ("home", True)
+
+
 def test_a_company_has_its_name_as_first_name() -> None:
-    row = only(mapping.contacts(found("customers", COMPANY)))
+    row = only(mapping.contacts(found("customers", COMPANY), AS_OF))
     assert (row["firstname"], row["lastname"], row["ava_cvr_nummer"]) == ("Bageriet ApS", None, "12345678")
     assert (row["ava_cpr_nummer"], row["ava_virksomhedsform"], row["gendercode"]) == (None, "80", None)
 
 
 def test_names_are_cut_to_what_the_crm_takes_and_mails_are_not() -> None:
     long = PERSON | dict.fromkeys(("first_name", "middle_name", "last_name"), "ø" * 200)
-    row = only(mapping.contacts(found("customers", long | {"email": "a" * 95 + "@x.dk"})))
+    row = only(mapping.contacts(found("customers", long | {"email": "a" * 95 + "@x.dk"}), AS_OF))
     assert [len(row[name]) for name in ("firstname", "middlename", "lastname")] == [150, 80, 100]
     assert row["emailaddress1"] == "a" * 95 + "@x.dk"
-    row = only(mapping.contacts(found("customers", long | {"email": "a" * 96 + "@x.dk"})))
+    row = only(mapping.contacts(found("customers", long | {"email": "a" * 96 + "@x.dk"}), AS_OF))
     assert (row["emailaddress1"], row["ava_emailkmdee"]) == (None, "a" * 96 + "@x.dk")
 
 
@@ -266,7 +298,7 @@ def test_an_address_without_dwelling_keeps_the_width_of_its_key() -> None:
 
 def test_an_address_stands_in_every_area_that_points_at_it() -> None:
     crm = {
-        "contacts": mapping.contacts(found("customers", PERSON, PERSON | {"supply_area": "5200"})),
+        "contacts": mapping.contacts(found("customers", PERSON, PERSON | {"supply_area": "5200"}), AS_OF),
         "accounts": mapping.accounts(found("customer_relations", {"address_id": "place"}), AS_OF),
         "customer_roles": mapping.customer_roles(found("customer_roles"), AS_OF),
     }
@@ -277,7 +309,7 @@ def test_an_address_stands_in_every_area_that_points_at_it() -> None:
 
 
 def test_addresses_unknown_to_the_register_are_left_out_and_reported() -> None:
-    rows = mapping.contacts(found("customers", PERSON, COMPANY | {"address_id": "gone"}))
+    rows = mapping.contacts(found("customers", PERSON, COMPANY | {"address_id": "gone"}), AS_OF)
     known = pl.Series(["home"])
     kept = mapping.without_unknown_addresses("contacts", rows, known)
     assert dict(kept.select("contactid", "ava_adresse").rows()) == {"anna": "home", "baker": None}
@@ -313,7 +345,7 @@ def test_one_role_is_enough_for_a_link() -> None:
 def test_frames_have_the_declared_schema_also_when_empty() -> None:
     none = {entity: found(entity) for entity in REGISTRY_ROWS}
     frames = {
-        "contacts": mapping.contacts(none["customers"]),
+        "contacts": mapping.contacts(none["customers"], AS_OF),
         "accounts": mapping.accounts(none["customer_relations"], AS_OF),
         "customer_roles": mapping.customer_roles(none["customer_roles"], AS_OF),
         "agreements": mapping.agreements(none["agreements"], AS_OF),

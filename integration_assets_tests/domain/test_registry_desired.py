@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.register_rows import PARTY_ROWS
+from integration_assets.domain.people.history import PARTY_ROWS
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.meters import coverage, meter_line
 from integration_assets.domain.tables import (
@@ -63,7 +63,7 @@ def parties(*ids: str) -> pl.DataFrame:
         }
         for party in ids
     ]
-    return pl.DataFrame(rows, schema={**PARTY_ROWS, "address_id": pl.String})
+    return pl.DataFrame(rows, schema=PARTY_ROWS)
 
 
 def meter(installation: str, number: str, start: date | None, end: date | None = None, **values: Any) -> dict[str, Any]:

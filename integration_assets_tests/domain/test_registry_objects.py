@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_assets.domain.registry.objects import LORA_CLASSES, Tenant, from_object, lora_class, to_object
+from integration_assets.domain.registry.objects import (
+    LORA_CLASSES,
+    Tenant,
+    from_object,
+    in_two_steps,
+    lora_class,
+    to_object,
+)
 from integration_assets.domain.registry.time import midnight
 from integration_assets.domain.tables import REGISTRY_ROWS
 
@@ -37,6 +44,8 @@ PERSON: dict[str, Any] = {
     "mobile": "20 30 40 50",
     "email": "anna@example.dk",
     "address_id": ADDRESS,
+    "ended_on": None,
+    "history": [],
 }
 COMPANY: dict[str, Any] = PERSON | {
     "party_kind": "company",
@@ -137,6 +146,74 @@ def test_a_company_is_an_organisation() -> None:
     assert relations["virksomhed"] == [{"urn": "urn:12345678", "virkning": ALWAYS}]
     assert relations["virksomhedstype"] == [{"urn": "urn:80", "virkning": ALWAYS}]
     assert relations["branche"] == [{"urn": "urn:107110", "virkning": ALWAYS}]
+
+
+def piece(field: str, start: str | None, value: str | None) -> dict[str, Any]:
+    return {"field": field, "from": start, "value": value}
+
+
+MARRIED: dict[str, Any] = PERSON | {
+    "number": "0101701242",
+    "last_name": "Dam",
+    "address_protected": False,
+    "address_id": None,
+    "ended_on": "2026-05-01",
+    "history": [
+        piece("address_id", None, ADDRESS), piece("address_id", "2026-05-01", None),
+        piece("address_protected", None, "false"), piece("address_protected", "2026-02-01", "true"),
+        piece("address_protected", "2027-02-01", "false"),
+        piece("last_name", None, "Carlsen"), piece("last_name", "2026-02-01", "Dam"),
+        piece("number", None, "0101701234"), piece("number", "2026-03-01", "0101701242"),
+    ],
+}  # fmt: skip
+MOVED: dict[str, Any] = COMPANY | {
+    "name": "Brød ApS",
+    "business_code": "471000",
+    "history": [
+        piece("business_code", None, "107110"), piece("business_code", "2026-03-01", "471000"),
+        piece("name", None, "Bageriet ApS"), piece("name", "2026-04-01", "Brød ApS"),
+    ],
+}  # fmt: skip
+
+
+def test_what_the_person_register_changed_holds_from_its_own_days() -> None:
+    body = to_object("customers", MARRIED, TENANT)
+    told = [
+        (attributes["virkning"]["from"], unpacked["ava_efternavn"], unpacked["ava_adressebeskyttelse"])
+        for attributes in body["attributter"]["brugeregenskaber"]
+        for unpacked in [json.loads(attributes["integrationsdata"])]
+    ]
+    assert told == [
+        ("-infinity", "Carlsen", False),
+        ("2026-02-01T00:00:00+01:00", "Dam", True),
+        ("2027-02-01T00:00:00+01:00", "Dam", False),
+    ]
+    assert body["tilstande"]["brugergyldighed"] == [
+        {"gyldighed": "Aktiv", "virkning": virkning("-infinity", "2026-05-01T00:00:00+02:00")},
+        {"gyldighed": "Inaktiv", "virkning": virkning("2026-05-01T00:00:00+02:00", "infinity")},
+    ]
+    assert body["relationer"]["tilknyttedepersoner"] == [
+        {"urn": "urn:0101701234", "virkning": virkning("-infinity", "2026-03-01T00:00:00+01:00")},
+        {"urn": "urn:0101701242", "virkning": virkning("2026-03-01T00:00:00+01:00", "infinity")},
+    ]
+    assert body["relationer"]["adresser"][-1] == {
+        "uuid": ADDRESS,
+        "virkning": virkning("-infinity", "2026-05-01T00:00:00+02:00"),
+    }
+
+
+def test_a_single_relation_that_changed_is_put_and_then_patched() -> None:
+    body = to_object("customers", MOVED, TENANT)
+    whole, over_time = in_two_steps("organisation/organisation", body)
+    new = {"urn": "urn:471000", "virkning": virkning("2026-03-01T00:00:00+01:00", "infinity")}
+    assert whole["relationer"]["branche"] == [new]
+    assert over_time == {
+        "relationer": {
+            "branche": [{"urn": "urn:107110", "virkning": virkning("-infinity", "2026-03-01T00:00:00+01:00")}, new]
+        }
+    }
+    assert in_two_steps("organisation/organisation", to_object("customers", COMPANY, TENANT))[1] is None
+    assert in_two_steps("organisation/bruger", to_object("customers", MARRIED, TENANT))[1] is None
 
 
 def test_validity_follows_business_days_in_copenhagen() -> None:
@@ -316,6 +393,10 @@ ID = st.sampled_from(UUIDS)
 DAY = st.dates(date(1900, 1, 1), date(2099, 12, 31)).map(date.isoformat)
 
 
+PERSON_FIELDS = ("first_name", "last_name", "gender", "civil_status")
+COMPANY_FIELDS = ("name", "business_code", "company_form")
+
+
 @st.composite
 def customers(draw: st.DrawFn) -> dict[str, Any]:
     row = dict.fromkeys(REGISTRY_ROWS["customers"])
@@ -326,12 +407,23 @@ def customers(draw: st.DrawFn) -> dict[str, Any]:
         "address_id": draw(st.none() | ID),
         "address_protected": draw(st.none() | st.booleans()),
     }
+    row |= {"ended_on": draw(st.none() | DAY), "history": []}
     if draw(st.booleans()):
         row |= {"party_kind": "person", "number": draw(st.from_regex(r"\A[0-9]{10}\Z"))}
         row |= {name: draw(MAYBE) for name in ("first_name", "middle_name", "last_name", "gender", "civil_status")}
     else:
         row |= {"party_kind": "company", "number": draw(st.from_regex(r"\A[0-9]{8}\Z"))}
         row |= {name: draw(MAYBE) for name in ("business_code", "company_form")}
+    values = {"address_id": st.none() | ID, "address_protected": st.sampled_from(["true", "false"])}
+    own = PERSON_FIELDS if row["party_kind"] == "person" else COMPANY_FIELDS
+    changed = ("address_id", "address_protected", "number", *own)
+    for field in sorted(draw(st.sets(st.sampled_from(changed), max_size=3))):
+        line = draw(st.lists(values.get(field, MAYBE), min_size=2, max_size=4))
+        line = [value for n, value in enumerate(line) if n == 0 or value != line[n - 1]]
+        if len(line) > 1:
+            days = [None, *sorted(draw(st.sets(DAY, min_size=len(line) - 1, max_size=len(line) - 1)))]
+            row["history"] += [piece(field, day, value) for day, value in zip(days, line, strict=True)]
+            row[field] = line[-1] == "true" if field == "address_protected" else line[-1]
     return row
 
 
@@ -414,7 +506,9 @@ def test_what_was_put_is_read_back(entity: str, data: st.DataObject) -> None:
     body = to_object(entity, row, TENANT)
     name = lora_class(entity, row)
     assert name in LORA_CLASSES[entity]
-    accepted(name.partition("/")[2], body)
+    whole, over_time = in_two_steps(name, body)
+    accepted(name.partition("/")[2], whole)
+    assert set((over_time or {"relationer": {}})["relationer"]) <= SINGLE
     assert body == to_object(entity, json.loads(json.dumps(row)), TENANT)
     chance = random.Random(data.draw(st.integers(0, 1000)))
     assert from_object(entity, answered(body, chance)) == row
@@ -425,6 +519,8 @@ def test_what_was_put_is_read_back(entity: str, data: st.DataObject) -> None:
     [
         ("customers", PERSON),
         ("customers", COMPANY),
+        ("customers", MARRIED),
+        ("customers", MOVED),
         ("customer_relations", RELATION),
         ("customer_relations", RELATION | {"valid_to": RELATION["valid_from"]}),
         ("customer_roles", ROLE),

@@ -1,5 +1,6 @@
 """Completing numbers: who is found at which address, what is remembered, and what a look-up must confirm."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 
 from integration_assets.cache.store import Cache
+from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.parties import AddressKey
-from integration_assets.flows.completion import Found, Question, complete_cos, complete_mains
+from integration_assets.domain.people.parties import AddressKey, SearchResult
+from integration_assets.flows.completion import Completion, Found, Question
 from integration_assets.flows.lookups import Lookups, Mandate
 from integration_assets_tests.flows.conftest import MANDATE
 from integration_assets_tests.flows.village import TODAY, Registers, person, resident
@@ -29,12 +31,11 @@ def at_home(registers: Registers, *people: tuple[str, str], place: AddressKey = 
 
 
 def main(lookups: Lookups, question: Question = QUESTION) -> Found:
-    return complete_mains([question], lookups)[question.customer_number]
+    return Completion(lookups).mains([question])[question.customer_number]
 
 
-def co(lookups: Lookups, main_number: str | None, found_at: AddressKey | None = None) -> Found:
-    mains = {"1001": (main_number, found_at)} if main_number else {}
-    return complete_cos([CO_QUESTION], lookups, mains)["1001"]
+def co(lookups: Lookups, main_number: str | None, question: Question = CO_QUESTION) -> Found:
+    return Completion(lookups).cos([replace(question, other_number=main_number)])[question.customer_number]
 
 
 def services(registers: Registers) -> Sequence[str]:
@@ -45,17 +46,15 @@ def test_the_one_resident_who_fits_is_found_and_confirmed(lookups: Lookups, regi
     at_home(registers, (ANNA, "Anna  PRØVE"), (BO, "Anna Prøve"), (TWIN, "Anne Prøve"))
     found = main(lookups)
     assert found == Found(ANNA, "consumption_address", None)
-    assert found.place(QUESTION) == HOME
     assert registers.asked == [("residents", HOME), ("person", ANNA)]
     assert ANNA not in repr(found)
+    assert ANNA not in repr(replace(CO_QUESTION, other_number=ANNA))
 
 
 def test_she_may_live_at_the_billing_address(lookups: Lookups, registers: Registers) -> None:
     at_home(registers, (BO, "Bo Prøve"))
     at_home(registers, (ANNA, "Anna Prøve"), place=BILLED)
-    found = main(lookups)
-    assert found == Found(ANNA, "billing_address", None)
-    assert found.place(QUESTION) == BILLED
+    assert main(lookups) == Found(ANNA, "billing_address", None)
 
 
 def test_two_who_fit_are_none(lookups: Lookups, registers: Registers) -> None:
@@ -70,7 +69,6 @@ def test_a_capped_answer_proves_nothing(lookups: Lookups, registers: Registers) 
 
 
 def test_nobody_fits(lookups: Lookups, registers: Registers) -> None:
-    at_home(registers, (ANNA, "Anna Prøve"), moved_out=True)
     at_home(registers, (BO, "Anna Prøve"))
     assert main(lookups) == Found(None, None, "completion_no_match")
     assert services(registers) == ["residents", "residents"]
@@ -78,16 +76,30 @@ def test_nobody_fits(lookups: Lookups, registers: Registers) -> None:
     assert main(lookups, nowhere) == Found(None, None, "completion_no_match")
 
 
-@pytest.mark.parametrize("values", [{"status": "80"}, {"number": BO}, None])
+def test_the_only_one_who_fits_has_moved_out(lookups: Lookups, registers: Registers) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"), moved_out=True)
+    assert main(lookups) == Found(None, None, "completion_inactive_only")
+    assert co(lookups, None, replace(CO_QUESTION, birth6=ANNA[:6])).reason == "completion_inactive_only"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"status": "80"}, "completion_inactive_only"),
+        ({"number": BO}, "completion_error"),
+        ({"first_name": "Anne"}, "completion_no_match"),
+        (None, "completion_error"),
+    ],
+)
 def test_a_hit_that_the_look_up_does_not_confirm_is_none(
-    lookups: Lookups, registers: Registers, values: dict[str, Any] | None
+    lookups: Lookups, registers: Registers, values: dict[str, Any] | None, reason: str
 ) -> None:
     at_home(registers, (ANNA, "Anna Prøve"))
     if values is None:
         del registers.people[ANNA]
-    else:  # emigrated, or her number is another one now
-        registers.people[ANNA] = replace(registers.people[ANNA], **values)
-    assert main(lookups) == Found(None, None, "completion_no_match")
+    else:  # emigrated, another number now, another name in full
+        registers.people[ANNA] = replace(registers.people[ANNA], addressing_name=None, **values)
+    assert main(lookups) == Found(None, None, reason)
 
 
 @pytest.mark.parametrize("mandate", [Mandate(None, None), Mandate("Prøveby", None), Mandate(None, "an act")])
@@ -109,6 +121,63 @@ def test_a_register_that_is_down_leaves_the_question_open(lookups: Lookups, regi
     assert main(lookups) == Found(ANNA, "consumption_address", None)
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NotAllowedError("No access."), "completion_not_allowed"),
+        (PermanentError("A wrong field."), "completion_error"),
+        (TransientError("Silence."), "register_unavailable"),
+    ],
+)
+def test_what_the_register_refuses_is_told_and_not_remembered(
+    lookups: Lookups, registers: Registers, error: CallError, reason: str
+) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"))
+    answers = registers.residents
+
+    def refuse(_address: AddressKey) -> SearchResult:
+        raise error
+
+    registers.residents = refuse  # pyright: ignore[reportAttributeAccessIssue] - the register changes its mind
+    assert main(lookups) == Found(None, None, reason)
+    registers.residents = answers  # pyright: ignore[reportAttributeAccessIssue]
+    assert main(lookups) == Found(ANNA, "consumption_address", None)
+
+
+def test_a_register_that_does_not_let_us_search_is_asked_once(lookups: Lookups, registers: Registers) -> None:
+    asked: list[AddressKey] = []
+
+    def refuse(address: AddressKey) -> SearchResult:
+        asked.append(address)
+        raise NotAllowedError("No access.")
+
+    registers.residents = refuse  # pyright: ignore[reportAttributeAccessIssue]
+    completion = Completion(lookups)
+    assert completion.mains([QUESTION])["1001"].reason == "completion_not_allowed"
+    assert completion.cos([CO_QUESTION])["1001"].reason == "completion_not_allowed"
+    assert completion.mains([replace(QUESTION, consumption=BILLED)])["1001"].reason == "completion_not_allowed"
+    assert asked == [HOME]
+
+
+def test_an_address_is_searched_once_for_all_who_may_live_there(lookups: Lookups, registers: Registers) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"), (BO, "Bo Prøve"))
+    answers = registers.residents
+
+    def slowly(address: AddressKey) -> SearchResult:
+        time.sleep(0.02)  # the others ask meanwhile
+        return answers(address)
+
+    registers.residents = slowly  # pyright: ignore[reportAttributeAccessIssue]
+    completion = Completion(lookups)
+    questions = [replace(QUESTION, customer_number=str(number), birth6=f"{number}") for number in range(300001, 300009)]
+    completion.mains([QUESTION, *questions])
+    completion.cos([replace(CO_QUESTION, other_number=ANNA)])
+    assert sorted(place.house_number for service, place in registers.asked if service == "residents") == ["1", "20"]
+    # The next run asks anew.
+    main(lookups, replace(QUESTION, again=True))
+    assert services(registers).count("residents") == 3
+
+
 def test_an_outcome_is_remembered_without_asking(
     lookups: Lookups, store: Cache, ids: ObjectIds, registers: Registers
 ) -> None:
@@ -119,7 +188,6 @@ def test_an_outcome_is_remembered_without_asking(
     for later in (lookups, plan):
         found = main(later, replace(QUESTION, name="ANNA prøve "))
         assert found == first
-        assert found.place(QUESTION) == HOME
     assert len(registers.asked) == asked
 
 
@@ -156,20 +224,32 @@ def test_a_co_customer_is_completed_whoever_the_main_customer_is(
     assert co(lookups, main_number) == Found(BO, "inferred", None)
 
 
-def test_a_co_customer_is_sought_where_the_main_customer_was_found(lookups: Lookups, registers: Registers) -> None:
+def test_a_co_customer_is_sought_at_both_addresses(lookups: Lookups, registers: Registers) -> None:
     at_home(registers, (BO, "Bo Prøve"), place=BILLED)
-    assert co(lookups, ANNA) == Found(None, None, "completion_no_match")
-    assert co(lookups, ANNA, BILLED) == Found(BO, "inferred", None)
+    assert co(lookups, ANNA) == Found(BO, "inferred", None)
+    at_home(registers, ("0202725555", "Bodil Prøve"))
+    assert co(lookups, ANNA, replace(CO_QUESTION, again=True)) == Found(None, None, "completion_ambiguous")
 
 
 def test_the_main_customer_is_not_her_own_co_customer(lookups: Lookups, registers: Registers) -> None:
     at_home(registers, (ANNA, "Anna Prøve"))
     question = replace(CO_QUESTION, birth6=ANNA[:6])
-    mains = {"1001": (ANNA, None)}
-    assert complete_cos([question], lookups, mains)["1001"].reason == "completion_no_match"
+    assert co(lookups, ANNA, question).reason == "completion_no_match"
     at_home(registers, (TWIN, "Tvilling Prøve"))
-    again = replace(question, again=True)
-    assert complete_cos([again], lookups, mains)["1001"] == Found(TWIN, "inferred", None)
+    assert co(lookups, ANNA, replace(question, again=True)) == Found(TWIN, "inferred", None)
+
+
+def test_not_under_a_number_either_that_replaced_hers(lookups: Lookups, registers: Registers) -> None:
+    """The billing system has the main customer's former number; the address search has the one in force."""
+    at_home(registers, (TWIN, "Anna Prøve"))
+    registers.people[ANNA] = person(TWIN, "Anna Prøve")
+    question = replace(CO_QUESTION, birth6=ANNA[:6])
+    assert co(lookups, ANNA, question).reason == "completion_no_match"
+
+
+def test_nor_while_the_main_customer_is_unknown_herself(lookups: Lookups, registers: Registers) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"))
+    assert co(lookups, f"{ANNA[:6]}0000", replace(CO_QUESTION, birth6=ANNA[:6])).reason == "completion_ambiguous"
 
 
 def test_two_who_could_be_the_co_customer_are_none(lookups: Lookups, registers: Registers) -> None:

@@ -1,5 +1,6 @@
 """What the registers remember of the parties, as rows for the registry, and where bills go to."""
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from integration_assets_tests.flows.village import Registers, address, address_r
 ANNA, BO, CARL, BAKER = "0101701234", "0202721111", "0303731234", "25052943"
 HOME, SHOP = address("Nørregade", "10", "1", "tv"), address("Nørregade", "20")
 OTHER = address("Nørregade", "21")
+DAY = date(2026, 3, 1)
 INDEX = index_of(address_register(HOME, SHOP, OTHER))
 
 
@@ -72,12 +74,12 @@ def test_registered_addresses_are_those_of_main_customers(
 ) -> None:
     remember(lookups, registers)
     rows = resolved(row("1001", ANNA), row("1002", BO, ANNA), row("1003", ANNA), row("1004", CARL))
-    addresses = registered_addresses(rows, store.answers, ids, INDEX)
+    addresses = registered_addresses(rows, store.answers, ids, INDEX, DAY)
     assert addresses.sort("customer_number").rows() == [
-        ("1001", HOME["address_id"]),
-        ("1002", None),
-        ("1003", HOME["address_id"]),
-        ("1004", None),
+        ("1001", HOME["address_id"], False),
+        ("1002", None, False),
+        ("1003", HOME["address_id"], False),
+        ("1004", None, False),
     ]
 
 
@@ -92,7 +94,7 @@ def test_bills_go_where_the_line_says_else_to_the_registered_address(
         schema=KMD_CUSTOMERS.schema,
     )
     exported = resolved(row("1001", ANNA), row("1002", ANNA), row("1003", BO))
-    billing = billing_addresses(customers, exported, store.answers, ids, washer(store, INDEX))
+    billing = billing_addresses(customers, exported, store.answers, ids, washer(store, INDEX), DAY)
     assert billing.rows.select("customer_number", "address_id", "method", "category").rows() == [
         ("1001", OTHER["address_id"], "exact", "A"),
         ("1002", HOME["address_id"], "registered_address", "C"),

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from integration_assets.cache.store import Cache
+from integration_assets.clients.http import NotAllowedError
 from integration_assets.domain.addresses.resolve import consumption
 from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.gates import GateClosed
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.parties import AddressKey
+from integration_assets.domain.people.parties import AddressKey, SearchResult
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.flows.lookups import Lookups
 from integration_assets.flows.resolution import (
@@ -38,7 +39,7 @@ from integration_assets_tests.flows.village import (
 ASSET = "resolved/customers"
 ANNA, BO, TWIN, BAKER = "0101701234", "0202721111", "0101705555", "25052943"
 ANNA_UNKNOWN, BO_UNKNOWN = "0101700000", "0202720000"
-HOUSE = AddressKey("1111", "1", "5000")
+HOUSE = AddressKey("1111", "1", "5000", municipality_code="0461", is_unit=True)
 REGISTER = address_register(address("Vestergade", "1"), address("Nørregade", "20"))
 INDEX = index_of(REGISTER)
 
@@ -170,7 +171,7 @@ def test_numbers_are_completed_at_the_place(town: Town) -> None:
 
 
 def test_numbers_are_completed_at_the_billing_address(town: Town) -> None:
-    elsewhere = AddressKey("3333", "20", "5000")
+    elsewhere = AddressKey("3333", "20", "5000", municipality_code="0461", is_unit=True)
     town.registers.homes[elsewhere] = [resident(ANNA, "Anna Prøve"), resident(BO, "Bo Prøve")]
     billed = {"billing_street_line": "Nørregade 20", "billing_district": "5000 Odense C"}
     resolved = town.resolve(row("1001", ANNA_UNKNOWN, BO_UNKNOWN, **billed))
@@ -179,7 +180,7 @@ def test_numbers_are_completed_at_the_billing_address(town: Town) -> None:
 
 def test_a_search_keeps_to_the_flat_that_was_typed(town: Town) -> None:
     """Only the house is in the address register: the search still asks for the flat, not for the whole house."""
-    flat = AddressKey("1111", "1", "5000", "2", "tv")
+    flat = AddressKey("1111", "1", "5000", "2", "tv", "0461")
     town.registers.homes[flat] = [resident(ANNA, "Anna Prøve")]
     resolved = town.resolve(row("1001", ANNA_UNKNOWN, floor="2", door="tv"))
     assert resolved.rows["number"].to_list() == [ANNA]
@@ -214,6 +215,18 @@ def test_the_main_customer_is_not_taken_for_her_co_customer(town: Town) -> None:
     assert resolved.rows["co_number"].null_count() == 2
 
 
+def test_nor_for_one_who_is_unknown_herself(town: Town) -> None:
+    town.registers.homes[HOUSE] = [resident(ANNA, "Anne Prøve")]
+    resolved = town.resolve(row("1001", ANNA_UNKNOWN, ANNA_UNKNOWN))
+    assert reasons(resolved) == [("1001", "completion_no_match"), ("1001/co", "co_completion_ambiguous")]
+
+
+def test_a_substitute_number_is_answered_here(town: Town) -> None:
+    resolved = town.resolve(row("1001", "6101701234"), row("1002", "6101700000"))
+    assert reasons(resolved) == [("1001", "not_a_person_number"), ("1002", "not_a_person_number")]
+    assert town.registers.asked == []
+
+
 def test_what_was_in_vain_is_asked_again_when_it_is_due(town: Town) -> None:
     rows = (row("1001", ANNA_UNKNOWN), row("1002", TWIN))
     vain = town.resolve(*rows)
@@ -226,6 +239,31 @@ def test_what_was_in_vain_is_asked_again_when_it_is_due(town: Town) -> None:
     resolved = town.resolve(*rows, day=TODAY + timedelta(days=1))
     assert resolved.rejections.is_empty()
     assert resolved.rows["number"].to_list() == [ANNA, TWIN]
+
+
+def test_completion_in_vain_is_tried_again_after_1_2_and_4_days(town: Town) -> None:
+    asked_on: list[int] = []
+    for day in range(9):
+        town.registers.asked.clear()
+        resolved = town.resolve(row("1001", ANNA_UNKNOWN), day=TODAY + timedelta(days=day))
+        assert reasons(resolved) == [("1001", "completion_no_match")]
+        if town.registers.asked:
+            asked_on.append(day)
+    assert asked_on == [0, 1, 3, 7]
+
+
+def test_where_the_register_refuses_the_search_the_row_says_so_and_is_asked_again(town: Town) -> None:
+    answers = town.registers.residents
+
+    def refuse(_address: AddressKey) -> SearchResult:
+        raise NotAllowedError("No access.")
+
+    town.registers.residents = refuse  # pyright: ignore[reportAttributeAccessIssue] - the register changes its mind
+    resolved = town.resolve(row("1001", ANNA, BO_UNKNOWN))
+    assert reasons(resolved) == [("1001/co", "co_completion_not_allowed")]
+    town.registers.residents = answers  # pyright: ignore[reportAttributeAccessIssue]
+    town.registers.homes[HOUSE] = [resident(BO, "Bo Prøve")]
+    assert town.resolve(row("1001", ANNA, BO_UNKNOWN)).rows["co_number"].to_list() == [BO]
 
 
 def test_a_register_that_is_down_holds_rows_back_until_it_answers(town: Town) -> None:

@@ -241,7 +241,7 @@ LINES = [
 def test_billing_lines(washings: Washings, index: WashingIndex) -> None:
     rows = customers(*({"billing_street_line": line, "billing_district": district} for line, district, _ in LINES))
     found = washer(washings, index).texts(billing_lines(rows), UNIT)
-    nobody = pl.DataFrame(schema={"customer_number": pl.String, "address_id": pl.String})
+    nobody = pl.DataFrame(schema={"customer_number": pl.String, "address_id": pl.String, "withheld": pl.Boolean})
     resolved = billing(rows, found, nobody)
     assert [address for address, _, _ in told(resolved)] == [expected for _, _, expected in LINES]
     assert resolved.rejections.height == sum(expected is None for _, _, expected in LINES)
@@ -419,7 +419,9 @@ def test_a_decided_billing_line_leaves_the_registered_address_to_the_others(
     rows = customers(
         *({"billing_street_line": f"Postboks {n}", "billing_district": "5000 Odense C"} for n in (12, 13, 14))
     )
-    registered = pl.DataFrame({"customer_number": ["1", "2", "3"], "address_id": [id_of("3")] * 3})
+    registered = pl.DataFrame(
+        {"customer_number": ["1", "2", "3"], "address_id": [id_of("3")] * 3, "withheld": False}
+    )
     found = washer(washings, index).texts(billing_lines(rows), UNIT)
     assert told(billing(rows, found, registered)) == [
         ("12B 2 th", "B", "decision"),

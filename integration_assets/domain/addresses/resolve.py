@@ -34,6 +34,7 @@ HOUSE: Final = "H"
 
 CONSUMPTION_NOT_FOUND: Final = "consumption_address_not_found"
 BILLING_NOT_FOUND: Final = "billing_address_not_found"
+BILLING_PROTECTED: Final = "billing_address_protected"
 ALTERNATIVE_NOT_FOUND: Final = "alternative_address_not_found"
 
 FOUND: Final = pl.Schema(
@@ -78,7 +79,7 @@ def consumption(rows: pl.DataFrame, found: pl.DataFrame) -> Resolved:
         pl.when(house).then(pl.lit(HOUSE)).otherwise("category").alias("category"),
         pl.when(house).then(pl.lit(ACCESS_ADDRESS)).otherwise("method").alias("method"),
     )
-    return _resolved(answered, RESOLVED_CONSUMPTION_ADDRESSES, CONSUMPTION_NOT_FOUND)
+    return _resolved(answered, RESOLVED_CONSUMPTION_ADDRESSES, pl.lit(CONSUMPTION_NOT_FOUND))
 
 
 def billing_lines(rows: pl.DataFrame) -> pl.Series:
@@ -97,10 +98,13 @@ def billing(rows: pl.DataFrame, found: pl.DataFrame, party_addresses: pl.DataFra
     """The unit address behind each billing line: rows of `resolved/billing_addresses`.
 
     `rows` are of `kmd_ee/customers`, `found` the answers (FOUND, one per row) to their `billing_lines` as unit
-    addresses; `party_addresses` holds customer_number and address_id, the registered address of the main customer (by
-    `party_address`). First the typed line, then the registered address.
+    addresses; `party_addresses` holds customer_number, address_id, the registered address of the main customer (by
+    `party_address`), and withheld (Boolean): that it is protected and may not be shown. First the typed line, then the
+    registered address, unless that is withheld.
     """
-    registered = party_addresses.select("customer_number", pl.col("address_id").alias("_registered"))
+    registered = party_addresses.select(
+        "customer_number", pl.when(~pl.col("withheld")).then("address_id").alias("_registered"), "withheld"
+    )
     registered = registered.unique("customer_number", keep="first", maintain_order=True)
     lines = rows.select("customer_number", "supply_area").with_columns(billing_lines(rows))
     answered = pl.concat([lines, found], how="horizontal").with_columns(_usable(pl.col("unit_id")).alias("address_id"))
@@ -110,7 +114,9 @@ def billing(rows: pl.DataFrame, found: pl.DataFrame, party_addresses: pl.DataFra
         pl.coalesce("address_id", "_registered").alias("address_id"),
         pl.when(stands_in).then(pl.lit(REGISTERED_ADDRESS)).otherwise("method").alias("method"),
     )
-    return _resolved(resolved, RESOLVED_BILLING_ADDRESSES, BILLING_NOT_FOUND)
+    withheld = pl.col("withheld").fill_null(False)
+    reason = pl.when(withheld).then(pl.lit(BILLING_PROTECTED)).otherwise(pl.lit(BILLING_NOT_FOUND))
+    return _resolved(resolved, RESOLVED_BILLING_ADDRESSES, reason, withheld=withheld)
 
 
 def alternative_places(rows: pl.DataFrame) -> pl.DataFrame:
@@ -145,7 +151,7 @@ def alternative(places: pl.DataFrame, found: pl.DataFrame) -> Resolved:
     answered = pl.concat([named, found], how="horizontal").with_columns(
         _usable(pl.col("access_id")).alias("address_id")
     )
-    return _resolved(answered, RESOLVED_INSTALLATION_ADDRESSES, ALTERNATIVE_NOT_FOUND)
+    return _resolved(answered, RESOLVED_INSTALLATION_ADDRESSES, pl.lit(ALTERNATIVE_NOT_FOUND))
 
 
 def party_address(rows: pl.DataFrame, index: WashingIndex) -> pl.Series:
@@ -173,8 +179,13 @@ def _usable(address_id: pl.Expr) -> pl.Expr:
     return pl.when(settled & exists).then(address_id)
 
 
-def _resolved(found: pl.DataFrame, table: EntityTable, reason: str) -> Resolved:
-    """The rows of the table, and a rejection with this reason for each that has no address."""
+def _resolved(
+    found: pl.DataFrame, table: EntityTable, reason: pl.Expr, *, withheld: pl.Expr | None = None
+) -> Resolved:
+    """The rows of the table, and a rejection with this reason for each that has no address.
+
+    `withheld`: there is another address that could have stood in, but it may not be shown.
+    """
     number = pl.col("customer_number") if "customer_number" in table.schema else pl.lit(None, pl.String)
     line = pl.when(pl.col("text").fill_null("") != "").then("text").otherwise(pl.lit("(nothing typed)"))
     nearest = pl.col("nearest").list.head(_SHOWN).list.join("; ")
@@ -184,6 +195,14 @@ def _resolved(found: pl.DataFrame, table: EntityTable, reason: str) -> Resolved:
         .then(pl.format("An operator decided that no address is meant by: {}", line))
         .when(closed)
         .then(pl.format("The register has closed the address that is meant by: {}", line))
+        .when(pl.lit(False) if withheld is None else withheld)
+        .then(
+            pl.format(
+                "No single address of the register is meant by: {}. The customer's registered address is protected "
+                "and not copied; type a billing address in KMD EE.",
+                line,
+            )
+        )
         .when(pl.col("nearest").list.len() > 0)
         .then(pl.format("No single address of the register is meant by: {}. Nearest: {}", line, nearest))
         .otherwise(pl.format("No single address of the register is meant by: {}", line))
@@ -192,7 +211,7 @@ def _resolved(found: pl.DataFrame, table: EntityTable, reason: str) -> Resolved:
     rejected = found.filter(pl.col("address_id").is_null()).rechunk()
     rejections = rejected.select(
         pl.col(table.key).alias("record_key"),
-        pl.lit(reason).alias("reason"),
+        reason.alias("reason"),
         why.alias("text"),
         number.alias("customer_number"),
         "supply_area",

@@ -160,7 +160,13 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             100,
             owner="first_writer",
         ),
-        Field("ava_adresse", "lookup", _from(_CUSTOMER, "address_id"), "Registered address", target="ava_adresses"),
+        Field(
+            "ava_adresse",
+            "lookup",
+            _from(_CUSTOMER, "address_id", "address_protected"),
+            "Registered address; none while name and address are protected",
+            target="ava_adresses",
+        ),
     ),
     "accounts": (
         Field("name", "text", _from(_RELATION, "name"), "Utility and address line of the consumption place", 160),

@@ -23,21 +23,27 @@ from integration_assets.domain.crm.fields import (
     UTILITY_OPTIONS,
 )
 from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.people.history import on_day
 from integration_assets.domain.registry.meters import DISTANT_FUTURE, DISTANT_PAST, meter_title
 
 _OPEN_END: Final = date.fromisoformat(OPEN_END_IN_CRM)
 
 
-def contacts(customers: pl.DataFrame) -> pl.DataFrame:
-    """Persons and companies as contacts. A company carries its name as first name and has no last name."""
+def contacts(customers: pl.DataFrame, as_of: date, *, share_protected: bool = False) -> pl.DataFrame:
+    """Persons and companies as contacts, as they are on `as_of`.
+
+    A company carries its name as first name and has no last name. The registered address of a person whose name and
+    address are protected is left out unless `share_protected`.
+    """
     is_company = pl.col("party_kind") == "company"
+    may_show = pl.lit(True) if share_protected else ~pl.col("address_protected").fill_null(False)
 
     def of_person(name: str) -> pl.Expr:
         return pl.when(~is_company).then(pl.col(name))
 
     return _finished(
         "contacts",
-        customers,
+        on_day(customers, as_of),
         firstname=pl.when(is_company).then("name").otherwise("first_name"),
         middlename=of_person("middle_name"),
         lastname=of_person("last_name"),
@@ -52,7 +58,7 @@ def contacts(customers: pl.DataFrame) -> pl.DataFrame:
         ava_emailkmdee=pl.col("email"),
         # Half an e-mail address is none: what does not fit is not cut but left out.
         emailaddress1=pl.when(pl.col("email").str.len_chars() <= _limit("contacts", "emailaddress1")).then("email"),
-        ava_adresse=pl.col("address_id"),
+        ava_adresse=pl.when(may_show).then("address_id"),
     )
 
 

@@ -12,7 +12,8 @@ import polars as pl
 Text = str | pl.Expr
 """A column by its name, or an expression."""
 
-_UNKNOWN_SERIAL: Final = "0000"
+UNKNOWN_SERIAL: Final = "0000"
+"""The last four digits where they are not known; no register is ever asked for such a number."""
 _SUBSTITUTE_DAYS: Final = 60
 _LARGEST_EXACT: Final = float(2**53)
 
@@ -44,7 +45,7 @@ class Cpr:
     @property
     def is_incomplete(self) -> bool:
         """Whether the last four digits are missing (0000 stands for unknown)."""
-        return self._value[6:] == _UNKNOWN_SERIAL
+        return self._value[6:] == UNKNOWN_SERIAL
 
     @property
     def is_substitute(self) -> bool:
@@ -125,7 +126,7 @@ def id_kind(column: Text) -> pl.Expr:
     """
     text = pl.col(column) if isinstance(column, str) else column
     ten_digits = text.str.contains(r"^[0-9]{10}$")
-    incomplete = text.str.ends_with(_UNKNOWN_SERIAL)
+    incomplete = text.str.ends_with(UNKNOWN_SERIAL)
     return (
         pl.when(text.is_null() | text.str.contains(r"^[0-9]?$"))
         .then(pl.lit("none"))
@@ -148,7 +149,7 @@ def _date_in(text: pl.Expr) -> pl.Expr:
     """
     year, seventh = text.str.slice(4, 2), text.str.slice(6, 1)
     century = (
-        pl.when(text.str.ends_with(_UNKNOWN_SERIAL))
+        pl.when(text.str.ends_with(UNKNOWN_SERIAL))
         .then(pl.lit("20"))
         .when(seventh.is_in(["0", "1", "2", "3"]))
         .then(pl.lit("19"))

@@ -27,8 +27,9 @@ class Person:
     """A person as CPR knows her; `number` is the one now in force and never shows in `repr`.
 
     `status` has two digits (01 … 90). `…_from` are the register's own first days of what is said now, None where it
-    gives none; `protected_until` is the first day on which the protection no longer holds, None while it has no end.
-    `emigrated_on` is set for somebody who lives abroad. `source` names service and version of the answer.
+    gives none; `number_from` is set where the number replaced another one. `protected_until` is the first day on which
+    the protection no longer holds, None while it has no end. `emigrated_on` is set for somebody who lives abroad.
+    `source` names service and version of the answer.
     """
 
     number: str = field(repr=False)
@@ -43,6 +44,7 @@ class Person:
     address: RegisteredAddress | None
     birth_date: date | None = None
     status_from: date | None = None
+    number_from: date | None = None
     name_from: date | None = None
     civil_status_from: date | None = None
     protected_from: date | None = None
@@ -93,7 +95,8 @@ class AddressKey:
     """What an address search is asked with. `house_number` includes its letter; floor and door may be absent.
 
     `municipality_code` (four digits) narrows the search where it is known: a postal code may lie in two municipalities
-    that number their streets independently.
+    that number their streets independently. `is_unit`: the address register has this very unit, so that an absent floor
+    or door is none; otherwise it may only not be known.
     """
 
     street_code: str
@@ -102,6 +105,7 @@ class AddressKey:
     floor: str | None = None
     door: str | None = None
     municipality_code: str | None = None
+    is_unit: bool = False
 
 
 @dataclass(frozen=True)

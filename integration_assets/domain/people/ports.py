@@ -71,7 +71,8 @@ class EventBatch:
 
     `cursor` is what to ask with next time, and kept only once all of this has been worked off. `missing_since` is the
     day of the last delivery before a gap: from then on changes may be unknown, and everybody is to be looked up again.
-    `ended` are numbers whose subscription the register has deleted. `more`: further batches wait.
+    `ended` are numbers whose subscription the register has deleted. `more`: further batches wait. `notes` are
+    sentences for the operator about what else was found, without personal data.
     """
 
     events: tuple[PersonEvent, ...]
@@ -79,6 +80,7 @@ class EventBatch:
     missing_since: date | None = None
     ended: tuple[str, ...] = field(default=(), repr=False)
     more: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class PersonEvents(Protocol):

@@ -34,14 +34,14 @@ def customers(resolved: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     """Persons and companies (kunder), one row per party and supply area; rows of one party differ in the area only.
 
     `resolved` are the rows of resolved/customers, of all supply areas, that name the parties, as main or as
-    co-customer (ligestillingskunde): then the outcome is the same whichever area asks. `parties` has PARTY_ROWS and
-    address_id, the uuid of the registered address or null. A party that the register did not answer for has no row
-    (its names would otherwise be overwritten by blanks).
+    co-customer (ligestillingskunde): then the outcome is the same whichever area asks. `parties` has PARTY_ROWS. A
+    party that the register did not answer for has no row (its names would otherwise be overwritten by blanks).
 
     Contact data (name as typed, phone, mobile, e-mail, master id) are those of the customer relation where the party is
     main customer with the latest move-in, then the highest customer number; a party that is only co-customer has none.
     The user key is the lowest customer number that names the party. A person is called as the billing system types her
-    name, else by her addressing name; a company as the company register calls it.
+    name, else by her addressing name; a company as the company register calls it. The number is the one in force, which
+    the register may have given in the place of the one that the billing system names.
     """
     naming = _naming(resolved)
     identity = (
@@ -65,7 +65,7 @@ def customers(resolved: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
         .agg(_clean(name).first() for name in _CONTACT_DATA)
         .rename({"name": "kmd_name"})
     )
-    known = parties.rename({"name": "registered_name"}).drop("party_kind")
+    known = parties.rename({"name": "registered_name", "number": "number_in_force"}).drop("party_kind")
     is_person = pl.col("party_kind") == "person"
     rows = (
         identity.join(contact, on="party_id", how="left")
@@ -75,6 +75,7 @@ def customers(resolved: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
             .then(pl.coalesce("kmd_name", "registered_name"))
             .otherwise(pl.coalesce("registered_name", "kmd_name"))
             .alias("name"),
+            pl.coalesce("number_in_force", "number").alias("number"),
             pl.col("party_id").alias("object_id"),
             pl.col("user_key").alias("business_key"),
         )

@@ -5,20 +5,31 @@ Rules that LoRa enforces and that are kept here: every state is required; a rela
 urn; a single relation has one item; values are texts and none is empty; periods are half-open and have a day at least.
 What plain LoRa has no field for (the ava_ fields) travels as compact JSON in ``integrationsdata``.
 
-Validity: customers always. Everything else says what it is from valid_from on, is active and related until valid_to
-and inactive from then on. Where valid_to is not after valid_from (a party put into a row and taken out the same day)
-no day is left to be active on: the object is inactive from valid_from on and ``ava_slutdato`` keeps the end.
+Validity: customers always, but for what the registers changed and for their end. Everything else says what it is from
+valid_from on, is active and related until valid_to and inactive from then on. Where valid_to is not after valid_from (a
+party put into a row and taken out the same day) no day is left to be active on: the object is inactive from valid_from
+on and ``ava_slutdato`` keeps the end.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from integration_assets.domain.registry.reading import from_object
-from integration_assets.domain.registry.time import FAR_END, Day, Period, iso_day, midnight, validity
+from integration_assets.domain.registry.time import (
+    FAR_END,
+    Day,
+    Period,
+    iso_day,
+    midnight,
+    period_of,
+    start_order,
+    validity,
+)
 from integration_assets.domain.registry.values import packed, urn
 
-__all__ = ["LORA_CLASSES", "Tenant", "from_object", "lora_class", "to_object"]
+__all__ = ["LORA_CLASSES", "Tenant", "from_object", "in_two_steps", "lora_class", "to_object"]
 
 Row = Mapping[str, Any]
 Target = dict[str, str]
@@ -35,6 +46,21 @@ LORA_CLASSES: Final[dict[str, tuple[str, ...]]] = {
 
 _ALWAYS: Final = Period(None, None)
 
+_SINGLE_RELATIONS: Final[dict[str, frozenset[str]]] = {
+    "organisation/organisation": frozenset({"branche", "virksomhedstype", "virksomhed"}),
+}
+"""Relations of 0..1 of our objects that may have different targets over time."""
+
+_PROTECTED: Final = "address_protected"
+_FLAG: Final = "ava_adressebeskyttelse"
+_PERSON_FIELDS: Final = {
+    "first_name": "ava_fornavn",
+    "middle_name": "ava_mellemnavn",
+    "last_name": "ava_efternavn",
+    "gender": "ava_koen",
+    "civil_status": "ava_civilstand",
+}
+
 
 @dataclass(frozen=True)
 class Tenant:
@@ -50,8 +76,30 @@ def lora_class(entity: str, row: Row) -> str:
     return classes[-1] if row.get("party_kind") == "company" else classes[0]
 
 
+def in_two_steps(lora_class: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The body for PUT, and the one for the PATCH that must follow it, or None.
+
+    A PUT takes one item only of a relation of 0..1, even when their periods are disjoint; several come by PATCH. The
+    PUT then has the last of them.
+    """
+    relations: Mapping[str, list[Any]] = body["relationer"]
+    several = {
+        name: items
+        for name, items in relations.items()
+        if name in _SINGLE_RELATIONS.get(lora_class, ()) and len(items) > 1
+    }
+    if not several:
+        return dict(body), None
+    last = {name: [max(items, key=_start_of)] for name, items in several.items()}
+    return {**body, "relationer": {**relations, **last}}, {"relationer": several}
+
+
+def _start_of(item: Mapping[str, Any]) -> tuple[bool, str]:
+    return start_order(period_of(item))
+
+
 def to_object(entity: str, row: Row, tenant: Tenant) -> dict[str, Any]:
-    """The body that makes the object exactly this row when it is PUT.
+    """The body that makes the object exactly this row when it is PUT (see `in_two_steps`).
 
     Raises ValueError, naming customer or installation number only, when LoRa cannot hold the row.
     """
@@ -131,39 +179,74 @@ def _urn(value: str | None, scheme: str = "") -> Target | None:
     return {"urn": urn(value, scheme)} if value else None
 
 
+class _Lines:
+    """The values of a row's fields over time; a field without history has one value, always."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self._pieces: dict[str, list[tuple[Day, Any]]] = {}
+        history: list[Row] = row["history"] or []
+        for piece in history:
+            told = piece["value"] == "true" if piece["field"] == _PROTECTED else piece["value"]
+            self._pieces.setdefault(piece["field"], []).append((iso_day(piece["from"]), told))
+
+    def of(self, field: str) -> list[tuple[Any, Period]]:
+        """The values of a field, each with its period, in time order."""
+        pieces = self._pieces.get(field) or [(None, self._row[field])]
+        ends = [start for start, _value in pieces[1:]] + [None]
+        return [(value, Period(start, end)) for (start, value), end in zip(pieces, ends, strict=True)]
+
+    def together(self, fields: Iterable[str]) -> list[tuple[dict[str, Any], Period]]:
+        """The values of several fields between every two days on which one of them changes."""
+        lines = {field: self.of(field) for field in fields}
+        starts = sorted(
+            {period.start for line in lines.values() for _value, period in line if period.start is not None}
+        )
+        edges: list[Day] = [None, *starts, None]
+        return [
+            ({field: _value_on(line, start) for field, line in lines.items()}, Period(start, end))
+            for start, end in pairwise(edges)
+        ]
+
+
+def _value_on(line: list[tuple[Any, Period]], day: Day) -> Any:
+    begun = [value for value, period in line if period.start is None or (day is not None and period.start <= day)]
+    return begun[-1]
+
+
 def _customer(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
-    """Person: bruger, with the CPR number as related person. Company: organisation, with the CVR number."""
-    fields: dict[str, str | bool | None] = {
-        "ava_kmdnavn": row["kmd_name"],
-        "ava_masterid": row["master_id"],
-        "ava_adressebeskyttelse": row["address_protected"],
-    }
-    if row["party_kind"] == "company":
-        extension = packed(fields, row["user_key"])
-        body.says(_ALWAYS, brugervendtnoegle=row["user_key"], organisationsnavn=row["name"], integrationsdata=extension)
-        body.relates("virksomhed", [(_urn(row["number"]), _ALWAYS)])
-        body.relates("virksomhedstype", [(_urn(row["company_form"]), _ALWAYS)])
-        body.relates("branche", [(_urn(row["business_code"]), _ALWAYS)])
-    else:
-        fields |= {
-            "ava_fornavn": row["first_name"],
-            "ava_mellemnavn": row["middle_name"],
-            "ava_efternavn": row["last_name"],
-            "ava_koen": row["gender"],
-            "ava_civilstand": row["civil_status"],
-        }
-        extension = packed(fields, row["user_key"])
-        body.says(_ALWAYS, brugervendtnoegle=row["user_key"], brugernavn=row["name"], integrationsdata=extension)
-        body.relates("tilknyttedepersoner", [(_urn(row["number"]), _ALWAYS)])
-    body.is_in("gyldighed", ("Aktiv", _ALWAYS))
+    """Person: bruger, with the CPR number as related person. Company: organisation, with the CVR number.
+
+    What the registers changed is written with the days from which it holds. Contact data are those of today, always.
+    """
+    lines = _Lines(row)
+    is_company = row["party_kind"] == "company"
+    name = "organisationsnavn" if is_company else "brugernavn"
+    for told, period in lines.together(("name", _PROTECTED) if is_company else (*_PERSON_FIELDS, _PROTECTED)):
+        fields = {"ava_kmdnavn": row["kmd_name"], "ava_masterid": row["master_id"]}
+        fields |= {extension: told.get(field) for field, extension in (*_PERSON_FIELDS.items(), (_PROTECTED, _FLAG))}
+        body.says(
+            period,
+            brugervendtnoegle=row["user_key"],
+            integrationsdata=packed(fields, row["user_key"]),
+            **{name: told.get("name", row["name"])},
+        )
+    ended_on = iso_day(row["ended_on"])
+    body.is_in("gyldighed", *_Life(_ALWAYS, Period(None, ended_on), None).states("Aktiv", "Inaktiv"))
     body.relates("tilhoerer", [(_uuid(tenant.organisation), _ALWAYS)])
+    if is_company:
+        body.relates("virksomhed", ((_urn(value), period) for value, period in lines.of("number")))
+        body.relates("virksomhedstype", ((_urn(value), period) for value, period in lines.of("company_form")))
+        body.relates("branche", ((_urn(value), period) for value, period in lines.of("business_code")))
+    else:
+        body.relates("tilknyttedepersoner", ((_urn(value), period) for value, period in lines.of("number")))
     body.relates(
         "adresser",
         [
             (_urn(row["phone"], "tel:"), _ALWAYS),
             (_urn(row["mobile"], "mobile:"), _ALWAYS),
             (_urn(row["email"], "email:"), _ALWAYS),
-            (_uuid(row["address_id"]), _ALWAYS),
+            *((_uuid(value), period) for value, period in lines.of("address_id")),
         ],
     )
     return body.finished()

@@ -80,29 +80,95 @@ def _last(values: Iterable[str | None]) -> str | None:
     return found
 
 
+_EXTENSIONS: Final = {
+    "first_name": "ava_fornavn",
+    "middle_name": "ava_mellemnavn",
+    "last_name": "ava_efternavn",
+    "gender": "ava_koen",
+    "civil_status": "ava_civilstand",
+    "address_protected": "ava_adressebeskyttelse",
+}
+"""Fields of a customer in integrationsdata."""
+
+Line = list[tuple[Day, Any]]
+"""The values of a field, each with its first day (None: always), in time order."""
+
+
 def _customer(found: _Registration) -> FlatRow:
     is_company = found.class_name == "organisation"
-    extension = found.extension
+    name = "organisationsnavn" if is_company else "brugernavn"
+    lines = {field: _told(found.pieces, extension) for field, extension in _EXTENSIONS.items()}
+    lines["address_id"] = _related(found.items("adresser"), lambda item: item.get("uuid"))
+    if is_company:
+        lines["name"] = _changes((period_of(piece).start, piece.get(name) or None) for piece in found.pieces)
+        for field, relation in (
+            ("number", "virksomhed"),
+            ("business_code", "branche"),
+            ("company_form", "virksomhedstype"),
+        ):
+            lines[field] = _related(found.items(relation), lambda item: urn_value(item.get("urn")))
+    else:
+        lines["number"] = _related(found.items("tilknyttedepersoner"), lambda item: urn_value(item.get("urn")))
+    last = {field: line[-1][1] if line else None for field, line in lines.items()}
     return {
         "party_kind": "company" if is_company else "person",
-        "number": found.urn("virksomhed" if is_company else "tilknyttedepersoner"),
+        "number": last["number"],
         "user_key": found.text("brugervendtnoegle"),
-        "name": found.text("organisationsnavn" if is_company else "brugernavn"),
-        "kmd_name": extension.get("ava_kmdnavn"),
-        "first_name": extension.get("ava_fornavn"),
-        "middle_name": extension.get("ava_mellemnavn"),
-        "last_name": extension.get("ava_efternavn"),
-        "gender": extension.get("ava_koen"),
-        "civil_status": extension.get("ava_civilstand"),
-        "address_protected": extension.get("ava_adressebeskyttelse"),
-        "business_code": found.urn("branche"),
-        "company_form": found.urn("virksomhedstype"),
-        "master_id": extension.get("ava_masterid"),
+        "name": found.text(name),
+        "kmd_name": found.extension.get("ava_kmdnavn"),
+        **{field: last[field] for field in _EXTENSIONS},
+        "business_code": last.get("business_code"),
+        "company_form": last.get("company_form"),
+        "master_id": found.extension.get("ava_masterid"),
         "phone": found.urn("adresser", "tel:"),
         "mobile": found.urn("adresser", "mobile:"),
         "email": found.urn("adresser", "email:"),
-        "address_id": found.uuid("adresser"),
+        "address_id": last["address_id"],
+        "ended_on": found.validity("gyldighed", "Aktiv").end,
+        "history": [
+            {"field": field, "from": start, "value": _text(value)}
+            for field, line in sorted(lines.items())
+            if len(line) > 1
+            for start, value in line
+        ],
     }
+
+
+def _text(value: Any) -> str | None:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _told(pieces: list[Piece], extension: str) -> Line:
+    """The line of an extension field."""
+    return _changes(
+        (period_of(piece).start, unpacked(piece.get("integrationsdata")).get(extension)) for piece in pieces
+    )
+
+
+def _related(items: list[Piece], target: Callable[[Piece], str | None]) -> Line:
+    """The line of a relation: its targets over time, None where there is none for a while or any more."""
+    line: Line = []
+    covered: Day = None
+    for item in items:
+        value, period = target(item), period_of(item)
+        if value is None:
+            continue
+        if period.start is not None and (not line or (covered is not None and covered < period.start)):
+            line.append((covered if line else None, None))
+        line.append((period.start, value))
+        covered = period.end
+    if line and covered is not None:
+        line.append((covered, None))
+    return _changes(line)
+
+
+def _changes(line: Iterable[tuple[Day, Any]]) -> Line:
+    """The line without pieces that say again what was said before."""
+    result: Line = []
+    for start, value in line:
+        if not result or result[-1][1] != value:
+            result.append((start, value))
+    return result
 
 
 def _customer_relation(found: _Registration) -> FlatRow:

@@ -1,7 +1,5 @@
 """The one address among several that were found, or that there is none."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl

@@ -1,0 +1,160 @@
+"""Corrections from the person and company registers into the registry (LoRa), and who is subscribed to."""
+
+import dagster as dg
+import polars as pl
+
+from integration_assets.assets.context import journaled, name_of, record_rejections
+from integration_assets.assets.declare import plain_asset
+from integration_assets.assets.lora import deliver_rows, desire
+from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
+from integration_assets.cache.locks import advisory_lock
+from integration_assets.domain.tables import REGISTRY_ROWS
+from integration_assets.flows import notifications
+from integration_assets.flows.identity import object_ids
+from integration_assets.flows.lookups import COMPANY, PERSON, Lookups
+from integration_assets.flows.notifications import Following
+from integration_assets.resources.business_day import BusinessDay
+from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.person_events import PersonEventsResource
+from integration_assets.resources.registers import RegistersResource
+from integration_assets.resources.washing import WashingResource
+
+KINDS = {"xml", "rest"}
+PARTIES = dg.AssetKey(["resolved", "customers"])
+SUBSCRIPTIONS = pl.Schema({"subject": pl.String, "since": pl.Date})
+"""Who is subscribed to, by the keyed hash of her number."""
+
+
+@plain_asset(
+    dg.AssetKey(["notifications", "subscriptions"]),
+    kinds={"xml"},
+    deps=[PARTIES, PERSON_REGISTER.key],
+    description="Subscriptions at the person register (CPR Abonnement): to the persons of living customer relations "
+    "(kundeforhold), and nobody else. Without a service for it in the settings there are none.",
+    schema=SUBSCRIPTIONS,
+)
+def notification_subscriptions(
+    context: dg.AssetExecutionContext, cache: CacheResource, registers: RegistersResource, business_day: BusinessDay
+) -> None:
+    """Adds and removes subscriptions as customers move in and out."""
+    subscriptions = registers.get().subscriptions
+    if subscriptions is None:
+        context.log.info("No subscription service is configured; persons are kept true by the sweep.")
+        return
+    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    with journaled(context, cache.get()) as counts:
+        done = notifications.follow_relations(following, subscriptions, notifications.named_living(following, PERSON))
+        counts |= {"added": done.added, "removed": done.removed, "failed": done.failed}
+
+
+@plain_asset(
+    dg.AssetKey(["notifications", "persons"]),
+    kinds=KINDS,
+    deps=[PARTIES, PERSON_REGISTER.key, dg.AssetKey(["notifications", "subscriptions"])],
+    description="Names, gender, civil status, protection and address of persons, corrected in the registry (bruger) "
+    "with the register's own days. Asked for when the register tells of a change, else by a rolling sweep.",
+    schema=REGISTRY_ROWS["customers"],
+)
+def notification_persons(
+    context: dg.AssetExecutionContext,
+    cache: CacheResource,
+    registers: RegistersResource,
+    person_events: PersonEventsResource,
+    washing: WashingResource,
+    lora: LoraResource,
+    business_day: BusinessDay,
+) -> None:
+    """Takes in the register's deliveries, asks again for everybody who is due, and delivers what changed."""
+    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    events = person_events.get()
+    corrected: set[str] = set()
+    with journaled(context, cache.get(), areas=corrected) as counts:
+        if events is not None:
+            taken = notifications.take_in(following, events)
+            counts |= {"deliveries": taken.deliveries, "events": taken.persons}
+            for note in taken.notes:
+                context.log.warning(note)
+        _follow(context, following, registers, washing, lora, counts, corrected, PERSON, watch=events is not None)
+
+
+@plain_asset(
+    dg.AssetKey(["notifications", "companies"]),
+    kinds=KINDS,
+    deps=[PARTIES, COMPANY_REGISTER.key],
+    description="Names, addresses, business codes (branche) and forms of companies, corrected in the registry "
+    "(organisation) with the register's own days, by a rolling sweep.",
+    schema=REGISTRY_ROWS["customers"],
+)
+def notification_companies(
+    context: dg.AssetExecutionContext,
+    cache: CacheResource,
+    registers: RegistersResource,
+    washing: WashingResource,
+    lora: LoraResource,
+    business_day: BusinessDay,
+) -> None:
+    """Asks again for the companies whose turn it is, and delivers what changed."""
+    following = _following(context, cache, registers, business_day, registers.settings.company_sweep_days)
+    corrected: set[str] = set()
+    with journaled(context, cache.get(), areas=corrected) as counts:
+        _follow(context, following, registers, washing, lora, counts, corrected, COMPANY, watch=False)
+
+
+def _following(
+    context: dg.AssetExecutionContext,
+    cache: CacheResource,
+    registers: RegistersResource,
+    business_day: BusinessDay,
+    sweep_days: int,
+) -> Following:
+    settings = registers.settings
+    return Following(
+        cache=cache.get(),
+        ids=object_ids(settings),
+        as_of=business_day.of_run(context),
+        sweep_days=sweep_days,
+        calls_per_second=settings.register_calls_per_second,
+    )
+
+
+def _follow(
+    context: dg.AssetExecutionContext,
+    following: Following,
+    registers: RegistersResource,
+    washing: WashingResource,
+    lora: LoraResource,
+    counts: dict[str, int],
+    corrected: set[str],
+    kind: str,
+    *,
+    watch: bool,
+) -> None:
+    """Asks for the parties of a kind that are due, delivers what changed, and records what operators must put right.
+
+    Adds the supply areas of those that changed to `corrected`.
+    """
+    store, as_of = following.cache, following.as_of
+    lookups = Lookups(
+        store.answers, following.ids, registers.get(), registers.mandate, as_of=as_of, run_id=context.run.run_id
+    )
+    named = notifications.named_living(following, kind)
+    checked = notifications.check(following, lookups, kind, named, watch=watch)
+    counts |= {
+        "parties": named.get_column("party_id").n_unique(),
+        "asked_by_event": checked.by_event,
+        "asked_by_sweep": checked.by_sweep,
+        "unanswered": checked.unanswered,
+        "changed": len(checked.changed),
+    }
+    if checked.unanswered:
+        context.log.warning("%s parties gave no answer; they are asked again in the next run.", checked.unanswered)
+    if checked.changed:
+        with advisory_lock(store.engine, "desired:lora/customers"):
+            rows = notifications.registry_rows(following, checked.changed, washing.index())
+            desire(store, "customers", rows, counts)
+        corrected |= set(rows.get_column("supply_area"))
+        deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
+    found = notifications.open_notices(following, named, washing.index())
+    areas = {*found.get_column("supply_area"), *store.rejections.open(name_of(context)).get_column("supply_area")}
+    record_rejections(context, store, found, as_of, counts, areas=sorted(areas))

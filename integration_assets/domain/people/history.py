@@ -1,0 +1,207 @@
+"""What the registers said about parties over time, with the registers' own days.
+
+The first answer about a party holds always: what stood before it is not known. Each later answer that says something
+else holds from the register's own first day of it on (the day of the move, of the new name), or from the day on which
+it was first given where the register names none. An answer that reaches back replaces what was said of those days. A
+protection with an end is over from that day on without a further answer.
+"""
+
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+HISTORY: Final = pl.List(pl.Struct({"field": pl.String, "from": pl.Date, "value": pl.String}))
+"""Values of fields over time, by field and first day (null: always): only of fields that have more than one value.
+Booleans are written "true" and "false"."""
+
+PARTY_ROWS: Final = pl.Schema(
+    {
+        "party_id": pl.String,  # uuid of the party
+        "party_kind": pl.String,  # person | company
+        "number": pl.String,  # CPR or CVR number in force
+        "name": pl.String,  # addressing name of a person, name of a company
+        "first_name": pl.String,
+        "middle_name": pl.String,
+        "last_name": pl.String,
+        "gender": pl.String,  # M | K
+        "civil_status": pl.String,
+        "address_protected": pl.Boolean,
+        "business_code": pl.String,  # branchekode
+        "company_form": pl.String,  # virksomhedsform
+        "address_id": pl.String,  # registered address in the address register
+        "status": pl.String,  # CPR status of a person, two digits
+        "ended_on": pl.Date,  # day of death, day on which a company ceased
+        "history": HISTORY,
+    }
+)
+"""One row per party: every field as the line of its values ends, and the lines of those that have several."""
+
+DEAD: Final = "90"
+_RESIDENT: Final = ("01", "03", "05", "07")
+
+_PERSON_DAYS: Final = {
+    "number": "number_from",
+    "first_name": "name_from",
+    "middle_name": "name_from",
+    "last_name": "name_from",
+    "gender": "seen_on",
+    "civil_status": "civil_status_from",
+    "address_protected": "protected_from",
+    "address_id": "address_from",
+}
+_COMPANY_DAYS: Final = {
+    "name": "name_from",
+    "business_code": "business_code_from",
+    "company_form": "company_form_from",
+    "address_id": "address_from",
+}
+"""The fields that are kept over time, each with the column of its first day."""
+
+_ALWAYS: Final = date(1, 1, 1)
+_NEVER: Final = date(9999, 12, 31)
+_LINE: Final = ("party_id", "field")
+
+
+def parties(versions: pl.DataFrame) -> pl.DataFrame:
+    """The frame of PARTY_ROWS, one row per party, by party id.
+
+    `versions` has VERSIONS and address_id: the uuid of each version's address in the address register, or null.
+    """
+    last = versions.sort("party_id", "version").unique("party_id", keep="last", maintain_order=True)
+    is_dead = (pl.col("party_kind") == "person") & (pl.col("status") == DEAD)
+    last = last.with_columns(
+        pl.when(is_dead).then(pl.coalesce("status_from", "seen_on")).otherwise("ceased_on").alias("ended_on")
+    )
+    several = pl.col("version").max().over("party_id") > 0
+    changing = versions.filter(several | pl.col("protected_until").is_not_null().any().over("party_id"))
+    lines = _lines(changing)
+    protection = (
+        lines.filter(pl.col("field") == "address_protected")
+        .unique("party_id", keep="last", maintain_order=True)
+        .select("party_id", (pl.col("value") == "true").alias("protected_at_last"))
+    )
+    history = (
+        lines.filter(pl.len().over(_LINE) > 1)
+        .with_columns(pl.when(pl.col("from") != _ALWAYS).then("from").alias("from"))
+        .group_by("party_id", maintain_order=True)
+        .agg(pl.struct("field", "from", "value").alias("history"))
+        .cast({"history": HISTORY})
+    )
+    return (
+        last.join(protection, on="party_id", how="left", maintain_order="left")
+        .join(history, on="party_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce("protected_at_last", "address_protected").alias("address_protected"),
+            pl.col("history").fill_null(pl.lit([], dtype=HISTORY)),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in PARTY_ROWS.items())
+    )
+
+
+def on_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The rows with the values that hold on a day: same columns, `history` left as it is.
+
+    `rows` have a column `history` (HISTORY) and those of the fields that it names.
+    """
+    lines = (
+        rows.lazy()
+        .with_row_index("_row")
+        .select("_row", "history")
+        .filter(pl.col("history").list.len() > 0)
+        .explode("history")
+        .unnest("history")
+        .filter(pl.col("from").is_null() | (pl.col("from") <= day))
+        .unique(["_row", "field"], keep="last", maintain_order=True)
+        .collect()
+    )
+    if lines.is_empty():
+        return rows
+    result = rows.with_row_index("_row")
+    for (field,), values in lines.group_by("field"):
+        held = values.select("_row", pl.lit(True).alias("_told"), pl.col("value").alias("_value"))
+        typed = pl.col("_value") == "true" if rows.schema[str(field)] == pl.Boolean else pl.col("_value")
+        result = (
+            result.join(held, on="_row", how="left", maintain_order="left")
+            .with_columns(pl.when("_told").then(typed).otherwise(str(field)).alias(str(field)))
+            .drop("_told", "_value")
+        )
+    return result.drop("_row")
+
+
+def _lines(versions: pl.DataFrame) -> pl.DataFrame:
+    """The pieces of every field: party_id, field, from (_ALWAYS at first), value; by party, field and day."""
+    told = pl.concat(
+        [
+            pl.DataFrame(schema=_TOLD),
+            *(_told(versions, "person", field, day) for field, day in _PERSON_DAYS.items()),
+            *(_told(versions, "company", field, day) for field, day in _COMPANY_DAYS.items()),
+        ]
+    ).sort(*_LINE, "version")
+    before, before_until = pl.col("value").shift(1).over(_LINE), pl.col("until").shift(1).over(_LINE)
+    is_over = (before_until <= pl.col("seen_on")).fill_null(False)
+    unchanged = (
+        pl.when(is_over)
+        .then((pl.col("value") == "false") & pl.col("until").is_null())
+        .otherwise(pl.col("value").eq_missing(before) & pl.col("until").eq_missing(before_until))
+    )
+    first = pl.col("version") == pl.col("version").min().over(_LINE)
+    pieces = told.filter(first | ~unchanged)
+    ends = pieces.filter((pl.col("value") == "true") & pl.col("until").is_not_null())
+    pieces = pl.concat(
+        [
+            pieces.select(*_LINE, "from", "value", order=pl.col("version") * 2),
+            ends.select(
+                *_LINE,
+                pl.col("until").alias("from"),
+                pl.lit("false").alias("value"),
+                order=pl.col("version") * 2 + 1,
+            ),
+        ]
+    ).sort(*_LINE, "order")  # fmt: skip
+    replaced_from = pl.col("from").cum_min(reverse=True).shift(-1, fill_value=_NEVER).over(_LINE)
+    standing = pieces.filter(pl.col("from") < replaced_from)
+    goes_on = pl.col("value").eq_missing(pl.col("value").shift(1).over(_LINE)) & (
+        pl.int_range(pl.len()).over(_LINE) > 0
+    )
+    return standing.filter(~goes_on).select(*_LINE, "from", "value")
+
+
+_TOLD: Final = {
+    "party_id": pl.String,
+    "field": pl.String,
+    "version": pl.UInt32,
+    "seen_on": pl.Date,
+    "from": pl.Date,
+    "value": pl.String,
+    "until": pl.Date,
+}
+
+
+def _told(versions: pl.DataFrame, kind: str, field: str, day: str) -> pl.DataFrame:
+    """What each version says of a field: the value as text, its first day, and its announced end (protection only)."""
+    value, until = pl.col(field), pl.lit(None, pl.Date)
+    since = pl.col(day)
+    if field == "address_id":
+        # Nobody lives anywhere from the day on which she emigrated, disappeared or died.
+        gone = pl.coalesce("emigrated_on", pl.when(~pl.col("status").is_in(_RESIDENT)).then("status_from"))
+        since = pl.when(pl.col(field).is_null()).then(gone).otherwise(since)
+    if field == "address_protected":
+        over = (pl.col("protected_until") <= pl.col("seen_on")).fill_null(False)
+        value = pl.col(field) & ~over
+        until = pl.when(value).then("protected_until")
+        # A protection that is not there any more ended on the day that was announced, or when it was seen to be gone.
+        since = pl.when(value).then("protected_from").otherwise(pl.when(over).then("protected_until"))
+    first = pl.col("version") == pl.col("version").min().over("party_id")
+    return versions.filter(pl.col("party_kind") == kind).select(
+        "party_id",
+        pl.lit(field).alias("field"),
+        "version",
+        "seen_on",
+        pl.when(first)
+        .then(pl.lit(_ALWAYS))
+        .otherwise(pl.min_horizontal(pl.coalesce(since, "seen_on"), "seen_on"))
+        .alias("from"),
+        value.cast(pl.String).alias("value"),
+        until.alias("until"),
+    )

@@ -1,0 +1,253 @@
+"""Access and erasure by customer number: all is shown, what may go goes, and every section says what stays and why."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from integration_assets.cache.rejections import FOUND
+from integration_assets.cache.store import Cache
+from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
+from integration_assets.flows.person_requests import Erased, RequestRefused, erase, held, shown
+from integration_assets_tests.flows.on_file import OnFile
+
+ANNA, BO, DAN = "0101701234", "0202721111", "0404741111"
+ENDED, TODAY = date(2020, 6, 1), date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def file(store: Cache, ids: ObjectIds) -> OnFile:
+    """Anna with Bo, who left in 2020, and Dan, who is a customer; a rejection, answers and address texts of each."""
+    file = OnFile(store, ids)
+    file.add("200001", ANNA, BO, moved_out=ENDED)
+    file.add("200003", DAN)
+    file.write(NOW - timedelta(days=500))
+    for number in (ANNA, BO, DAN):
+        file.answer(number, ENDED)
+        file.completed(f"who was born as {number}", number, ENDED)
+    rejected = [(number, "no_match", f"text of {number}", number, "5000") for number in ("200001", "200003")]
+    store.rejections.replace(
+        "resolved/customers", ["5000"], pl.DataFrame(rejected, schema=FOUND, orient="row"), date(2020, 1, 1)
+    )
+    with store.engine.begin() as connection:
+        for row in file.rows.values():
+            connection.execute(
+                sa.text(
+                    "INSERT INTO washing (kind, text, category, outcome, evidence, generation, rule_version, "
+                    "washed_at) VALUES ('unit', :text, 'A', 'unit', '{}', 1, '1', now())"
+                ),
+                {"text": row["address_line"]},
+            )
+    return file
+
+
+def ended(file: OnFile) -> OnFile:
+    file.end("200001")
+    file.write(NOW)
+    return file
+
+
+def erased(file: OnFile, as_of: date = TODAY, *, dry_run: bool = False) -> dict[str, Erased]:
+    done = erase(file.store, file.ids, "200001", as_of, first_month=1, by="a tester", dry_run=dry_run)
+    return {each.what.split()[0]: each for each in done}
+
+
+def everything(store: Cache) -> dict[str, list[Any]]:
+    """All rows of the cache but its audit, sealed values as they lie there."""
+    with store.engine.connect() as connection:
+        tables = connection.execute(
+            sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'audit' ORDER BY 1")
+        ).scalars()
+        return {
+            name: sorted(connection.execute(sa.text(f'SELECT t::text FROM "{name}" AS t')).scalars())
+            for name in tables.all()
+        }
+
+
+def numbers_held(store: Cache) -> str:
+    """All that the cache tells of anybody once it is opened, as one text."""
+    rows = store.read(KMD_CUSTOMERS, include_vanished=True).write_json()
+    rows += store.read(RESOLVED_CUSTOMERS, include_vanished=True).write_json()
+    for column in ("desired", "delivered", "found"):
+        with store.engine.connect() as connection:
+            values = connection.execute(sa.text(f"SELECT {column} FROM delivery WHERE {column} IS NOT NULL")).scalars()
+            rows += "".join(
+                (bytes(value) if bytes(value).startswith(b"{") else store.cipher.open(bytes(value))).decode()
+                for value in values
+            )
+    with store.engine.connect() as connection:
+        for value in connection.execute(sa.text("SELECT answer FROM register_answer")).scalars():
+            rows += store.cipher.open(bytes(value)).decode()
+    return rows
+
+
+def test_everything_on_main_and_co_customer_is_held_and_nothing_of_others(file: OnFile) -> None:
+    found = held(file.store, file.ids, "200001")
+    rows = {section.table: len(section.rows) for section in found.sections}
+    assert rows == {
+        "kmd_ee_customers": 1,
+        "resolved_customers": 1,
+        "resolved_consumption_addresses": 1,
+        "cache_contacts": 2,
+        "delivery": 2 + 2 + 2 + 1,  # customers, contacts, roles, the relation
+        "register_answer": 4,
+        "audit": 2,
+        "rejection": 1,
+        "washing": 1,
+    }
+    text = str([shown(list(section.rows), unmasked=True) for section in found.sections])
+    assert ANNA in text
+    assert BO in text
+    assert "act of these tests" in text, "what the register was asked for, and on what basis"
+    assert DAN not in text
+    assert "200003" not in text
+    assert ANNA not in repr(found), "a repr ends up in logs"
+
+
+def test_personal_numbers_are_masked_unless_asked_for() -> None:
+    row = {
+        "number": ANNA,
+        "written": "010170-1234",
+        "born": date(1970, 1, 1),
+        "phone": "65123456",
+        "rest": [BO, 7, None],
+    }
+    assert shown(row, unmasked=False) == {
+        "number": "010170-xxxx",
+        "written": "010170-xxxx",
+        "born": "1970-01-01",
+        "phone": "65123456",
+        "rest": ["020272-xxxx", 7, None],
+    }
+    assert shown(row, unmasked=True)["number"] == ANNA
+
+
+def test_nobody_is_an_answer(file: OnFile) -> None:
+    with pytest.raises(RequestRefused, match="holds nothing on the customer number 999"):
+        held(file.store, file.ids, "999")
+    with pytest.raises(RequestRefused, match="holds nothing on the customer number 999"):
+        erase(file.store, file.ids, "999", TODAY, first_month=1, by="", dry_run=False)
+
+
+def test_a_customer_in_force_is_refused_with_the_reason(file: OnFile) -> None:
+    before = everything(file.store)
+    with pytest.raises(RequestRefused, match=r"in force.*would bring back.*in KMD EE first.*Nothing was erased"):
+        erased(file)
+    assert everything(file.store) == before
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(file: OnFile) -> None:
+    ended(file)
+    before = everything(file.store)
+    foretold = erased(file, dry_run=True)
+    assert everything(file.store) == before
+    assert foretold == erased(file)
+
+
+def test_after_the_books_are_closed_no_name_or_number_is_left(file: OnFile) -> None:
+    ended(file)
+    done = erased(file)
+    assert {what: (each.erased, each.kept) for what, each in done.items()} == {
+        "answers": (4, 0),
+        "rejections": (1, 0),
+        "address": (1, 0),
+        "delivered": (2, 0),
+        "rows": (3, 0),
+        "customer": (0, 3),
+        "subscriptions": (0, 0),
+        "audit": (0, 2),
+    }
+    rest = numbers_held(file.store)
+    for secret in (ANNA, BO, "Name 200001", "Last 010170", "Last 020272"):
+        assert secret not in rest
+    assert DAN in rest
+    shown_rows = held(file.store, file.ids, "200001").sections
+    assert {section.table for section in shown_rows} == {"delivery", "audit"}
+    assert all(each.why.endswith(".") for each in done.values())
+
+
+def test_the_next_run_neither_brings_it_back_nor_delivers_anything(file: OnFile) -> None:
+    ended(file)
+    erased(file)
+    del file.ended["200001"]  # nobody names it any more
+    file.write(NOW)
+    assert file.sent() == 0
+    assert not file.is_read_back(file.party(ANNA))
+    with file.store.engine.connect() as connection:
+        query = sa.text("SELECT contactid FROM cache_contacts WHERE vanished_at IS NULL")
+        assert connection.execute(query).scalars().all() == [file.party(DAN)]
+    erased_again = erased(file)
+    assert sum(each.erased for each in erased_again.values()) == 0
+
+
+def test_the_books_keep_names_and_numbers_and_say_until_when(file: OnFile) -> None:
+    ended(file)
+    done = erased(file, date(2025, 12, 31))
+    assert (done["delivered"].erased, done["delivered"].kept) == (0, 2)
+    assert "bogføringsloven" in done["delivered"].why
+    assert "until 2026-01-01" in done["delivered"].why
+    assert file.is_read_back(file.party(ANNA))
+    assert (done["answers"].erased, done["rows"].erased) == (4, 3)
+    assert erased(file, date(2026, 1, 1))["delivered"].erased == 2
+
+
+def test_who_is_a_customer_elsewhere_stays_known(file: OnFile) -> None:
+    file.add("200009", BO)
+    ended(file)
+    done = erased(file)
+    assert (done["answers"].erased, done["answers"].kept) == (2, 2)
+    assert (done["delivered"].erased, done["delivered"].kept) == (1, 1)
+    assert "200009" in done["answers"].why
+    assert "200009" in done["delivered"].why
+    rest = numbers_held(file.store)
+    assert ANNA not in rest
+    assert BO in rest
+
+
+def test_an_address_that_others_have_too_stays(file: OnFile) -> None:
+    file.rows["200003"]["address_line"] = file.rows["200001"]["address_line"]
+    file.write(NOW - timedelta(days=400))
+    ended(file)
+    done = erased(file)["address"]
+    assert (done.erased, done.kept) == (0, 1)
+
+
+def test_an_erasure_is_audited_under_a_hash(file: OnFile) -> None:
+    ended(file)
+    erased(file)
+    with file.store.engine.connect() as connection:
+        query = "SELECT subject, purpose, legal_basis, outcome, run_id FROM audit WHERE service = 'erasure_request'"
+        row = connection.execute(sa.text(query)).one()
+    assert row == (
+        file.ids.subject("customer|200001"),
+        "erasure request",
+        "GDPR article 17",
+        "11 rows erased",
+        "command of a tester",
+    )
+
+
+def test_who_got_a_new_number_is_found_and_erased_under_both(file: OnFile) -> None:
+    """Her answers stay under the hash of her first number; the billing system knows the new one."""
+    new = "0101705678"
+    first, now = (file.ids.subject(f"person|{number}") for number in ("0505654321", new))
+    file.store.answers.put("person", first, {"kind": "nobody"}, ENDED)
+    file.store.answers.put("person", now, {"kind": "nobody"}, ENDED)
+    with file.store.engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO person_alias (subject, known_as, party_id) VALUES (:s, :k, :p)"),
+            {"s": now, "k": first, "p": file.party(new)},
+        )
+    file.rows["200001"] |= {"id_number": new, "number": new, "party_id": file.party(new)}
+    file.write(NOW - timedelta(days=400))
+    ended(file)
+    tables = {section.table: section.rows for section in held(file.store, file.ids, "200001").sections}
+    assert {first, now} <= {row["subject"] for row in tables["register_answer"]}
+    assert len(tables["person_alias"]) == 1
+    done = erased(file)
+    assert done["subscriptions"].kept == 1
+    assert file.store.answers.get("person", [first, now]) == {}
