@@ -4,8 +4,9 @@ import dagster as dg
 
 from integration_assets.assets import addresses, crm, kmd_ee, lora, notifications, read_back, resolved
 from integration_assets.assets.outside import OUTSIDE
-from integration_assets.automation.jobs import address_register, main_flow, register_notifications
-from integration_assets.automation.schedules import nightly, registers_nightly
+from integration_assets.automation.jobs import address_register, follow_relations, main_flow, register_notifications
+from integration_assets.automation.retention import retention, retention_daily
+from integration_assets.automation.schedules import nightly, registers_nightly, relations_nightly
 from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
 from integration_assets.checks.references import reference_checks
 from integration_assets.io_managers.cache import CacheIOManager
@@ -32,8 +33,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
         asset_checks=[reference_checks],
-        jobs=[main_flow, address_register, register_notifications],
-        schedules=[nightly, registers_nightly],
+        jobs=[main_flow, address_register, register_notifications, follow_relations, retention],
+        schedules=[nightly, registers_nightly, relations_nightly, retention_daily],
         sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
             "cache": cache,

@@ -1,4 +1,4 @@
-"""Corrections from the person and company registers into the registry (LoRa), and who is subscribed to."""
+"""What the person and company registers change in the registry (LoRa); subscriptions, and notices to operators."""
 
 import dagster as dg
 import polars as pl
@@ -8,6 +8,7 @@ from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.lora import deliver_rows, desire
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
 from integration_assets.cache.locks import advisory_lock
+from integration_assets.domain.source import REJECTIONS
 from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.flows import notifications
 from integration_assets.flows.identity import object_ids
@@ -27,31 +28,9 @@ SUBSCRIPTIONS = pl.Schema({"subject": pl.String, "since": pl.Date})
 
 
 @plain_asset(
-    dg.AssetKey(["notifications", "subscriptions"]),
-    kinds={"xml"},
-    deps=[PARTIES, PERSON_REGISTER.key],
-    description="Subscriptions at the person register (CPR Abonnement): to the persons of living customer relations "
-    "(kundeforhold), and nobody else. Without a service for it in the settings there are none.",
-    schema=SUBSCRIPTIONS,
-)
-def notification_subscriptions(
-    context: dg.AssetExecutionContext, cache: CacheResource, registers: RegistersResource, business_day: BusinessDay
-) -> None:
-    """Adds and removes subscriptions as customers move in and out."""
-    subscriptions = registers.get().subscriptions
-    if subscriptions is None:
-        context.log.info("No subscription service is configured; persons are kept true by the sweep.")
-        return
-    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
-    with journaled(context, cache.get()) as counts:
-        done = notifications.follow_relations(following, subscriptions, notifications.named_living(following, PERSON))
-        counts |= {"added": done.added, "removed": done.removed, "failed": done.failed}
-
-
-@plain_asset(
     dg.AssetKey(["notifications", "persons"]),
     kinds=KINDS,
-    deps=[PARTIES, PERSON_REGISTER.key, dg.AssetKey(["notifications", "subscriptions"])],
+    deps=[PARTIES, PERSON_REGISTER.key],
     description="Names, gender, civil status, protection and address of persons, corrected in the registry (bruger) "
     "with the register's own days. Asked for when the register tells of a change, else by a rolling sweep.",
     schema=REGISTRY_ROWS["customers"],
@@ -101,6 +80,53 @@ def notification_companies(
         _follow(context, following, registers, washing, lora, counts, corrected, COMPANY, watch=False)
 
 
+@plain_asset(
+    dg.AssetKey(["notifications", "subscriptions"]),
+    kinds={"xml"},
+    deps=[PARTIES, PERSON_REGISTER.key, dg.AssetKey(["notifications", "persons"])],
+    description="Subscriptions at the person register (CPR Abonnement): to the persons of living customer relations "
+    "(kundeforhold), and nobody else. Without a service for it in the settings there are none.",
+    schema=SUBSCRIPTIONS,
+)
+def notification_subscriptions(
+    context: dg.AssetExecutionContext, cache: CacheResource, registers: RegistersResource, business_day: BusinessDay
+) -> None:
+    """Adds and removes subscriptions as customers move in and out."""
+    subscriptions = registers.get().subscriptions
+    if subscriptions is None:
+        context.log.info("No subscription service is configured; persons are kept true by the sweep.")
+        return
+    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    with journaled(context, cache.get()) as counts:
+        done = notifications.follow_relations(following, subscriptions, notifications.named_living(following, PERSON))
+        counts |= {"added": done.added, "removed": done.removed, "failed": done.failed}
+
+
+@plain_asset(
+    dg.AssetKey(["notifications", "notices"]),
+    kinds={"polars"},
+    deps=[PARTIES, dg.AssetKey(["notifications", "persons"]), dg.AssetKey(["notifications", "companies"])],
+    description="What operators must put right in KMD EE since the registers know better: customers who died or got "
+    "another CPR number, companies that ceased. Kept with the rejections until it is done.",
+    schema=REJECTIONS,
+)
+def notification_notices(
+    context: dg.AssetExecutionContext,
+    cache: CacheResource,
+    registers: RegistersResource,
+    washing: WashingResource,
+    business_day: BusinessDay,
+) -> None:
+    """Compares the parties of living customer relations with what the registers say of them."""
+    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    store = cache.get()
+    with journaled(context, store) as counts:
+        named = pl.concat(notifications.named_living(following, kind) for kind in (PERSON, COMPANY))
+        found = notifications.open_notices(following, named, washing.index())
+        areas = {*found.get_column("supply_area"), *store.rejections.open(name_of(context)).get_column("supply_area")}
+        record_rejections(context, store, found, following.as_of, counts, areas=sorted(areas))
+
+
 def _following(
     context: dg.AssetExecutionContext,
     cache: CacheResource,
@@ -130,13 +156,12 @@ def _follow(
     *,
     watch: bool,
 ) -> None:
-    """Asks for the parties of a kind that are due, delivers what changed, and records what operators must put right.
-
-    Adds the supply areas of those that changed to `corrected`.
-    """
-    store, as_of = following.cache, following.as_of
+    """Asks for the parties of a kind that are due and delivers what changed; adds its supply areas to `corrected`."""
+    store = following.cache
     lookups = Lookups(
-        store.answers, following.ids, registers.get(), registers.mandate, as_of=as_of, run_id=context.run.run_id
+        *(store.answers, following.ids, registers.get(), registers.mandate),
+        as_of=following.as_of,
+        run_id=context.run.run_id,
     )
     named = notifications.named_living(following, kind)
     checked = notifications.check(following, lookups, kind, named, watch=watch)
@@ -155,6 +180,3 @@ def _follow(
             desire(store, "customers", rows, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
-    found = notifications.open_notices(following, named, washing.index())
-    areas = {*found.get_column("supply_area"), *store.rejections.open(name_of(context)).get_column("supply_area")}
-    record_rejections(context, store, found, as_of, counts, areas=sorted(areas))

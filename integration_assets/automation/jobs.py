@@ -12,9 +12,15 @@ main_flow = dg.define_asset_job(
 
 register_notifications = dg.define_asset_job(
     "register_notifications",
-    selection=dg.AssetSelection.groups("notifications").materializable(),
-    description="Subscribes to the persons of living customer relations, and brings what the person and company "
-    "registers changed into the registry.",
+    selection=dg.AssetSelection.assets(["notifications", "persons"], ["notifications", "companies"]),
+    description="Brings what the person and company registers changed into the registry.",
+)
+
+follow_relations = dg.define_asset_job(
+    "follow_relations",
+    selection=dg.AssetSelection.assets(["notifications", "subscriptions"], ["notifications", "notices"]),
+    description="Subscribes to the persons of living customer relations, and tells operators what the registers know "
+    "better than KMD EE.",
 )
 
 address_register = dg.define_asset_job(

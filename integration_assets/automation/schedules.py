@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from integration_assets.automation.jobs import main_flow, register_notifications
+from integration_assets.automation.jobs import follow_relations, main_flow, register_notifications
 from integration_assets.automation.sensors import range_requests
 from integration_assets.partitions import SUPPLY_AREAS
 from integration_assets.resources.business_day import AS_OF_TAG, COPENHAGEN
@@ -14,6 +14,15 @@ def registers_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
     return dg.RunRequest(
         job_name=register_notifications.name, run_key=f"registers:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
+    )
+
+
+@dg.schedule(cron_schedule="30 5 * * *", job=follow_relations, execution_timezone=str(COPENHAGEN))
+def relations_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Who is to be followed from now on, after the night's main flow found out who is a customer."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    return dg.RunRequest(
+        job_name=follow_relations.name, run_key=f"relations:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
     )
 
 

@@ -33,7 +33,8 @@ from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.washing import WashingResource
 
 DUE = "due"
-NOTIFICATIONS = ("notifications/persons", "notifications/companies")
+CORRECTING = ("notifications/persons", "notifications/companies")
+"""Steps that correct the registry."""
 
 
 def area_fingerprints(kmd_ee: KmdEeResource, as_of: date) -> dict[str, str]:
@@ -116,7 +117,8 @@ def due_again(
     as_of, store, known = business_day.today(), cache.get(), known_areas(context.instance)
     deliveries = store.deliveries.due(datetime.now(UTC)).get_column("supply_area")
     # What the registers say of parties is looked at by their own job; no run of an area would change it.
-    rejections = store.rejections.due(as_of).filter(~pl.col("asset").is_in(NOTIFICATIONS)).get_column("supply_area")
+    due = store.rejections.due(as_of)
+    rejections = due.filter(~pl.col("asset").str.starts_with("notifications/")).get_column("supply_area")
     current = dict.fromkeys({*deliveries, *rejections} & set(known), DUE)
     nothing = "Nothing is due, or a run is under way or has just failed."
     return _asking(context, current, known, as_of, run_key=DUE, nothing=nothing, remember_done=False)
@@ -128,7 +130,7 @@ def registry_corrected(
 ) -> dg.SensorResult | dg.SkipReason:
     """Asks for runs of the supply areas where the registers changed parties, which bring the corrections to the CRM."""
     known = known_areas(context.instance)
-    corrected = cache.get().journal.areas_of_steps(NOTIFICATIONS)
+    corrected = cache.get().journal.areas_of_steps(CORRECTING)
     current = {area: ended_at.isoformat() for area, ended_at in corrected.items() if area in set(known)}
     nothing = "The registers changed nobody, or a run is under way or has just failed."
     return _asking(context, current, known, business_day.today(), run_key="corrected", nothing=nothing)

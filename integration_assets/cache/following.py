@@ -41,6 +41,15 @@ class Following:
         with self._engine.begin() as connection:
             connection.execute(sa.delete(person_subscription).where(person_subscription.c.subject.in_(subjects)))
 
+    def compared_on(self, source: str) -> date | None:
+        """The day on which our subscriptions were last held against those of the source; None: not yet."""
+        stored = self.cursor(f"{source}/subscriptions")
+        return None if stored is None else date.fromisoformat(stored)
+
+    def note_compared(self, source: str, on: date) -> None:
+        """Remember that they were on this day."""
+        self.take_in(f"{source}/subscriptions", on.isoformat(), changed=())
+
     def cursor(self, source: str) -> str | None:
         """Up to where deliveries of the source were taken in; None before the first."""
         with self._engine.connect() as connection:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+NIGHTLY = ("registers_nightly", "nightly", "relations_nightly")
+"""The schedules of a night, in their order."""
 TRIES = 8
 FIRST_PAUSE_SECONDS = 0.2
 PATIENCE_SECONDS = 900.0
@@ -74,13 +76,13 @@ class DayRunner:
             due = self._settle("due_again")
             run_ids += due
             if not due and not self._waiting():
-                return run_ids
+                return run_ids + self.scheduled("relations_nightly")
             time.sleep(0 if due else FIRST_PAUSE_SECONDS)
         raise RunFailed("Deliveries are due again and again; the next run tries them once more.")
 
     def nightly(self) -> list[str]:
         """Carries out what runs every night, changes or not; returns the run ids. Raises RunFailed."""
-        return self.scheduled("registers_nightly") + self.scheduled("nightly")
+        return [run for name in NIGHTLY for run in self.scheduled(name)]
 
     def scheduled(self, name: str) -> list[str]:
         """Carries out what a nightly schedule asks for; returns the run ids. Raises RunFailed."""

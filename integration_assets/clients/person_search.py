@@ -17,7 +17,7 @@ from typing import Final
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - lxml has no types
 
 from integration_assets.clients import register_text, soap_errors
-from integration_assets.clients.http import RetryPolicy
+from integration_assets.clients.http import PermanentError, RetryPolicy
 from integration_assets.clients.soap import SoapService, new_call_id
 from integration_assets.clients.soap_auth import Authentication
 from integration_assets.clients.soap_xml import Element, child, local, parse
@@ -27,10 +27,10 @@ from integration_assets.domain.people.parties import AddressKey, Resident, Searc
 SERVICES: Final[Mapping[int, str]] = {2: "6538f113-b1e6-4b21-8fe1-28b7bf78a1bd"}
 """The version that is spoken, and the uuid of the service unless the agreement names another."""
 
-ROWS_PER_SEARCH: Final = 100
-"""Rows asked for at a time (MAXA). The register's own maximum is not published; an answer of so many rows counts as
-cut off."""
-PAGES_PER_SEARCH: Final = 20
+ROWS_PER_SEARCH: Final = 20
+"""Rows asked for at a time (MAXA), as in the register's own example. Its maximum is not published: whoever asks for
+more cannot tell a silent cut at less from the end. An answer of so many rows counts as cut off."""
+PAGES_PER_SEARCH: Final = 100
 """How often one search asks on at most: 2,000 rows, more than stand under one street door."""
 
 _NAMESPACE = "http://serviceplatformen.dk/xml/wsdl/soap11/CprService/2/"
@@ -65,7 +65,12 @@ class PersonSearchClient:
         seen: set[str | None] = {None}
         start: str | None = None
         for _ in range(PAGES_PER_SEARCH):
-            page = self._page(fields, start)
+            try:
+                page = self._page(fields, start)
+            except PermanentError:
+                if start is None:
+                    raise
+                break  # it does not let us ask on
             hits.update(dict.fromkeys(page.residents))
             if page.next_start is None:
                 return SearchResult(tuple(hits), complete=page.rows < ROWS_PER_SEARCH)

@@ -21,7 +21,7 @@ from integration_assets.domain.people.completion import (
 from integration_assets.domain.people.names import folded
 from integration_assets.domain.people.numbers import UNKNOWN_SERIAL
 from integration_assets.domain.people.parties import AddressKey, Person, SearchResult
-from integration_assets.flows.lookups import Lookups
+from integration_assets.flows.lookups import NOT_ALLOWED, Lookups
 
 NO_ANSWER = "register_unavailable"
 NOT_ASKED = "lookup_pending"
@@ -142,6 +142,8 @@ class Completion:
     def _person(self, number: str, *, anew: bool = False) -> Person | None:
         answered = self._lookups.people([number], refresh=[number] if anew else [])
         if number in answered.unanswered:
+            if answered.unanswered[number] == NOT_ALLOWED:
+                raise NotAllowedError("The register does not let us look a person up.")
             raise CallError("The look-up of a person got no answer.")
         person = answered.known[number]
         return person if isinstance(person, Person) else None

@@ -23,6 +23,7 @@ from integration_assets.domain.people.parties import AddressKey, Company, Person
 from integration_assets.domain.people.ports import CompanyLookup, PersonLookup, PersonSearch
 from integration_assets.domain.people.register_rows import NOBODY, from_answer, to_answer
 
+NOT_ALLOWED = "not_allowed"
 PERSON, COMPANY, SEARCH, COMPLETION = "person", "company", "person_search", "completion"
 
 
@@ -49,7 +50,8 @@ class Mandate:
 
 @dataclass(frozen=True)
 class Answered:
-    """Answers by number: `known` holds what the registers said (None: nobody), `unanswered` what could not be asked."""
+    """Answers by number: `known` holds what the registers said (None: nobody), `unanswered` what could not be asked
+    and why: NOT_ALLOWED or a sentence."""
 
     known: Mapping[str, Person | Company | None]
     unanswered: Mapping[str, str]
@@ -258,7 +260,7 @@ class Lookups:
         with ThreadPoolExecutor(self._workers) as pool:
             for number, answer in pool.map(ask_one, numbers):
                 if isinstance(answer, CallError):
-                    unanswered[number] = answer.text or str(answer)
+                    unanswered[number] = NOT_ALLOWED if isinstance(answer, NotAllowedError) else str(answer)
                 else:
                     known[number] = answer
         return Answered(known, unanswered)

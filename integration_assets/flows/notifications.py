@@ -30,6 +30,7 @@ from integration_assets.flows.registry import customers_of
 EVENTS = "person_events"
 WORKERS = 8
 """Calls to the subscription service under way at once."""
+COMPARED_EVERY_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,18 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
     """Subscribes to the persons of living customer relations, and ends the subscriptions of all others that we made.
 
     `named` as from `named_living`. Subscriptions that others made under the same agreement are left alone. Who is new
-    is asked again, if she was asked on an earlier day: of changes since then no event tells. Raises CallError where the
-    service does not say whom it has; a call that fails for one person is made again in the next run.
+    is asked again, if she was asked on an earlier day: of changes since then no event tells. Once a week what we
+    believe is compared with what the service has. Raises CallError where it does not say; a call that fails for one
+    person is made again in the next run.
     """
     store = following.cache.following
-    wanted = _in_force(following, named)
-    there = pl.Series("number", list(subscriptions.subscribed()), dtype=pl.String)
-    ours = store.subscriptions()
-    to_add = wanted.join(ours.filter(pl.col("number").is_in(there.implode())), on=["subject", "number"], how="anti")
+    wanted, ours = _in_force(following, named), store.subscriptions()
+    standing = ours
+    compared_on = store.compared_on(EVENTS)
+    if compared_on is not None and (following.as_of - compared_on).days >= COMPARED_EVERY_DAYS:
+        there = pl.Series("number", list(subscriptions.subscribed()), dtype=pl.String)
+        standing = ours.filter(pl.col("number").is_in(there.implode()))
+    to_add = wanted.join(standing, on=["subject", "number"], how="anti")
     gone = ours.join(wanted, on=["subject", "number"], how="anti")
     kept = set(wanted.get_column("subject"))
 
@@ -176,6 +181,8 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
     with ThreadPoolExecutor(WORKERS) as pool:
         added = {subject for subject in pool.map(add, to_add.rows()) if subject is not None}
         removed = sum(pool.map(remove, gone.rows()))
+    if compared_on is None or standing is not ours:
+        store.note_compared(EVENTS, following.as_of)
     asked_before = store.checks(PERSON).filter(pl.col("as_of") < following.as_of).get_column("subject")
     store.mark(sorted(added & set(asked_before)))
     return Subscribed(len(added), removed, to_add.height + gone.height - len(added) - removed)

@@ -53,9 +53,9 @@ class _Server(uvicorn.Server):
         """End at once: over TLS, saying goodbye to a client that does not listen would take until the time-out."""
         if self.config.is_ssl:
             for connection in list(self.server_state.connections):
-                cycle, transport = connection.cycle, connection.transport
-                if transport is not None and (cycle is None or cycle.response_complete):
-                    transport.abort()
+                cycle = getattr(connection, "cycle", None)
+                if cycle is None or cycle.response_complete:
+                    connection.transport.abort()
         await super().shutdown(sockets)
 
 

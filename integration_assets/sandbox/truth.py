@@ -303,10 +303,10 @@ def _notifications(row: Customer, registered: Registered) -> list[list[str]]:
             continue
         if is_company(party):
             if _ended(registered.ended_on(party), registered.day):
-                told.append(["notifications/companies", key, "company_ceased"])
+                told.append(["notifications/notices", key, "company_ceased"])
             continue
         if registered.is_dead(party):
-            told.append(["notifications/persons", key, "person_died"])
+            told.append(["notifications/notices", key, "person_died"])
         if registered.is_replaced(typed):
-            told.append(["notifications/persons", key, "number_changed"])
+            told.append(["notifications/notices", key, "number_changed"])
     return told

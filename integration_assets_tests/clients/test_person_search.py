@@ -59,15 +59,15 @@ def test_a_search_is_asked_as_the_contract_says() -> None:
         ("Key", None),
     ]
     assert searched_for(seen) == {
-        "VEJK": "0866", "HNR": "095B", "POST": "9240", "ETAG": "01", "SIDO": "00mf", "MAXA": "100",
+        "VEJK": "0866", "HNR": "095B", "POST": "9240", "ETAG": "01", "SIDO": "00mf", "MAXA": "20",
     }  # fmt: skip
-    assert searched_for(server.seen[1]) == {"VEJK": "0866", "HNR": "0001", "POST": "9240", "MAXA": "100"}
+    assert searched_for(server.seen[1]) == {"VEJK": "0866", "HNR": "0001", "POST": "9240", "MAXA": "20"}
 
 
 def test_the_municipality_takes_the_place_of_the_postal_code() -> None:
     with serving([found_rows("")]) as server:
         client(server).residents(AddressKey("0866", "1", "9240", municipality_code="851"))
-    assert searched_for(server.seen[0]) == {"VEJK": "0866", "HNR": "0001", "KOMK": "0851", "MAXA": "100"}
+    assert searched_for(server.seen[0]) == {"VEJK": "0866", "HNR": "0001", "KOMK": "0851", "MAXA": "20"}
 
 
 def test_what_iso_8859_1_lacks_is_written_as_a_reference() -> None:
@@ -165,15 +165,15 @@ def paging(pages: dict[str | None, Reply]) -> Any:
 
 
 def test_it_asks_on_to_the_end() -> None:
-    first = "".join(person(serial) for serial in range(1, 101))
-    second = "".join(person(serial) for serial in range(100, 161))  # one of them twice
-    pages = {None: found_rows(first, 'aia="100"'), "100": found_rows(second)}
+    first = "".join(person(serial) for serial in range(1, 21))
+    second = "".join(person(serial) for serial in range(20, 31))  # one of them twice
+    pages = {None: found_rows(first, 'aia="20"'), "20": found_rows(second)}
     with serving(paging(pages)) as server:
         found = client(server).residents(ADDRESS)
-    assert [hit.number for hit in found.hits] == [f"010170{serial:04d}" for serial in range(1, 161)]
+    assert [hit.number for hit in found.hits] == [f"010170{serial:04d}" for serial in range(1, 31)]
     assert found.complete
-    assert [searched_for(seen).get("AIA") for seen in server.seen] == [None, "100"]
-    assert all(searched_for(seen)["MAXA"] == "100" for seen in server.seen)
+    assert [searched_for(seen).get("AIA") for seen in server.seen] == [None, "20"]
+    assert all(searched_for(seen)["MAXA"] == "20" for seen in server.seen)
 
 
 def test_an_answer_that_does_not_get_on_is_incomplete() -> None:
@@ -184,21 +184,28 @@ def test_an_answer_that_does_not_get_on_is_incomplete() -> None:
     assert len(server.seen) == 2
 
 
+def test_a_register_that_refuses_to_be_asked_on_is_incomplete() -> None:
+    refusal = found_rows("", receipt='<Kvit r="Fejl" t="forkert felt" v="16"/>')
+    with serving(paging({None: found_rows(person(1), 'aia="21"'), "21": refusal})) as server:
+        found = client(server).residents(ADDRESS)
+    assert ([hit.number for hit in found.hits], found.complete) == (["0101700001"], False)
+
+
 def test_asking_on_is_bounded_and_then_incomplete() -> None:
     with serving(lambda seen: found_rows("", f'aia="{int(searched_for(seen).get("AIA", "0")) + 1}"')) as server:
         assert not client(server).residents(ADDRESS).complete
     assert len(server.seen) == PAGES_PER_SEARCH
 
 
-@pytest.mark.parametrize(("rows", "complete"), [(99, True), (100, False)])
+@pytest.mark.parametrize(("rows", "complete"), [(19, True), (20, False), (40, False)])
 def test_as_many_rows_as_were_asked_for_are_cut_off(rows: int, complete: bool) -> None:
     page = found_rows("".join(person(serial) for serial in range(1, rows + 1)))
     assert residents(page)[1] is complete
 
 
 def test_a_full_last_page_is_cut_off_too() -> None:
-    full = "".join(person(serial) for serial in range(1, 101))
-    pages = {None: found_rows(full, 'aia="100"'), "100": found_rows(full)}
+    full = "".join(person(serial) for serial in range(1, 21))
+    pages = {None: found_rows(full, 'aia="20"'), "20": found_rows(full)}
     with serving(paging(pages)) as server:
         assert not client(server).residents(ADDRESS).complete
 

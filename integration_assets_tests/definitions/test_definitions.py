@@ -126,13 +126,17 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly"):
+    for name in ("nightly", "registers_nightly", "relations_nightly"):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
-    following = {dg.AssetKey([NOTIFICATIONS, name]) for name in ("subscriptions", "persons", "companies")}
-    assert selected == set(_specs(definitions, materializable=True)) - register - following
-    assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == following
+    correcting, following = (
+        {dg.AssetKey([NOTIFICATIONS, name]) for name in names}
+        for names in (("persons", "companies"), ("subscriptions", "notices"))
+    )
+    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following
+    assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
+    assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 
 

@@ -152,7 +152,7 @@ def _play_through_faults(world: World, instance: dg.DagsterInstance) -> None:
     world.post("/faults", dict.fromkeys(FAULTY, FAULTS))
     for day in (0, 1):
         if day:
-            world.post("/day", {"day": day})
+            world.play(day)
         with played(world.settings(day), world.cursors, instance) as runner:
             runner.until_quiet()
     world.post("/faults", dict.fromkeys(FAULTY))

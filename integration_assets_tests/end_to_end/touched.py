@@ -15,8 +15,9 @@ from integration_assets_tests.end_to_end.world import Json, World
 class Touched:
     """What a day touched: customer numbers, installation numbers, parties (CPR or CVR number).
 
-    `calendar_customers` and `calendar_installations` are those that only the date moved: an announced end has come, or
-    another agreement has come into force. That shows in the CRM (its state has no dates), not in the registry.
+    `calendar_customers`, `calendar_installations` and `calendar_parties` are those that only the date moved: an
+    announced end has come, another agreement has come into force, a protection is over. That shows in the CRM (its
+    state has no dates), not in the registry.
     """
 
     customers: frozenset[str]
@@ -24,6 +25,7 @@ class Touched:
     parties: frozenset[str]
     calendar_customers: frozenset[str]
     calendar_installations: frozenset[str]
+    calendar_parties: frozenset[str]
 
 
 def touched_by(events: Json, before: Json, after: Json) -> Touched:
@@ -39,6 +41,7 @@ def touched_by(events: Json, before: Json, after: Json) -> Touched:
         frozenset(role["party"] for role in roles if role["customer_number"] in customers),
         frozenset(moved - customers),
         frozenset(_moved("installations", before, after, ("ended", "owner")) - installations),
+        frozenset(_moved("contacts", before, after, ("protected", "shown_address_id"))),
     )
 
 
@@ -58,13 +61,13 @@ def _roles_moved(before: Json, after: Json) -> set[str]:
 def allowed_objects(world: World, touched: Touched, before: Json, after: Json) -> dict[str, set[str]]:
     """Names of the objects that may have been written, as the request log has them, by system. Read on the same day."""
     return {
-        "lora": _allowed_in_lora(world.systems["lora"], touched),
+        "lora": _allowed_in_lora(world.systems["lora"], touched, after["as_of"]),
         "dataverse": _allowed_in_crm(world.given, touched, before, after),
     }
 
 
-def _allowed_in_lora(lora_url: str, touched: Touched) -> set[str]:
-    """Ids of the registry objects that belong to what was touched."""
+def _allowed_in_lora(lora_url: str, touched: Touched, day: str) -> set[str]:
+    """Ids of the registry objects that belong to what was touched, parties by their number of the day."""
 
     def keyed(lora_class: str, chosen: frozenset[str]) -> set[str]:
         return {obj.id for obj in registry_objects(lora_url, lora_class) if obj.text("brugervendtnoegle") in chosen}
@@ -78,7 +81,7 @@ def _allowed_in_lora(lora_url: str, touched: Touched) -> set[str]:
             *registry_objects(lora_url, "organisation/bruger"),
             *registry_objects(lora_url, "organisation/organisation"),
         ]
-        if _number(obj) in touched.parties
+        if _number(obj.on(day)) in touched.parties
     }
     return relations | roles | agreements | parties | keyed("klassifikation/klasse", touched.installations)
 
@@ -112,7 +115,7 @@ def _allowed_in_crm(settings: Json, touched: Touched, before: Json, after: Json)
         contacts = {
             row["contactid"]: row
             for row in crm.rows("contacts")
-            if (row.get("ava_cpr_nummer") or row.get("ava_cvr_nummer")) in touched.parties
+            if (row.get("ava_cpr_nummer") or row.get("ava_cvr_nummer")) in touched.parties | touched.calendar_parties
         }
         linked = crm.linked("ava_aftales", "ava_aktoerens_aftaler", agreements, "contactid")
     rows = {

@@ -82,6 +82,12 @@ class World:
         """The settings as plain values, for another process."""
         return {**self.given, "business_day": (self.base_day + timedelta(days=day)).isoformat()}
 
+    def play(self, day: int) -> Json:
+        """Plays a day of the town and has the person register deliver its events; what the day touched."""
+        events = self.post("/day", {"day": day})
+        self.post("/deliver-events", {})
+        return events
+
     def run_day(self, day: int) -> None:
         """What sensors do on a day, until they ask for nothing more."""
         with played(self.settings(day), self.cursors) as runner:

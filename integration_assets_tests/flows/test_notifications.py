@@ -296,7 +296,13 @@ def test_subscriptions_follow_the_customer_relations(
     relations(("1", ANNA, None), ("2", BAKER, None))
     assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(0, 1, 0)
     assert service.numbers == {ANNA, "0909771234"}
-    # The register deletes a subscription by itself: it is made again, and she is asked again.
+    # What the service has lost is found by the weekly comparison.
+    service.numbers.discard(ANNA)
+    assert follow_relations(following, service, named_living(following, PERSON)).added == 0
+    later = at(store, ids, TODAY + timedelta(days=7))
+    assert follow_relations(later, service, named_living(later, PERSON)).added == 1
+    assert checked(later, registers).by_event == 1, "of changes meanwhile no event tells"
+    # The register deletes a subscription and says so: it is made again, and she is asked again.
     service.numbers.discard(ANNA)
     take_in(following, Deliveries(delivery(ended=(ANNA,))))
     assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 0)

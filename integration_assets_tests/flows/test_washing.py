@@ -419,9 +419,7 @@ def test_a_decided_billing_line_leaves_the_registered_address_to_the_others(
     rows = customers(
         *({"billing_street_line": f"Postboks {n}", "billing_district": "5000 Odense C"} for n in (12, 13, 14))
     )
-    registered = pl.DataFrame(
-        {"customer_number": ["1", "2", "3"], "address_id": [id_of("3")] * 3, "withheld": False}
-    )
+    registered = pl.DataFrame({"customer_number": ["1", "2", "3"], "address_id": [id_of("3")] * 3, "withheld": False})
     found = washer(washings, index).texts(billing_lines(rows), UNIT)
     assert told(billing(rows, found, registered)) == [
         ("12B 2 th", "B", "decision"),

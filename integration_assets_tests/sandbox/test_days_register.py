@@ -239,7 +239,7 @@ def test_a_death_is_reported_while_the_relation_goes_on(played: Played) -> None:
         row.moved_out = moved_out
         state.save(played.store, [("customers", row.number)])
         rejections = town.truth(played.store)["rejections"]
-        assert (["notifications/persons", number, "person_died"] in rejections) is reported
+        assert (["notifications/notices", number, "person_died"] in rejections) is reported
     row.moved_out = was
     state.save(played.store, [("customers", row.number)])
     assert town.truth(played.store) == played.truths[day if day == DAYS[-1] else -1]
@@ -380,8 +380,8 @@ def test_a_company_that_ceases_has_ended_and_is_reported(played: Played) -> None
         party = main_party(played.truths[day], number)
         assert played.companies[day][party]["ceased"] == played.truths[day]["as_of"]
         assert played.truths[day]["contacts"][party]["ended_on"] == played.truths[day]["as_of"]
-        assert ["notifications/companies", number, "company_ceased"] in played.truths[day]["rejections"]
-        assert ["notifications/companies", number, "company_ceased"] not in played.truths[day - 1]["rejections"]
+        assert ["notifications/notices", number, "company_ceased"] in played.truths[day]["rejections"]
+        assert ["notifications/notices", number, "company_ceased"] not in played.truths[day - 1]["rejections"]
 
 
 def test_a_row_may_have_stood_under_a_replaced_number_from_the_beginning(data_dir: Path) -> None:
@@ -399,12 +399,12 @@ def test_a_row_may_have_stood_under_a_replaced_number_from_the_beginning(data_di
     assert after["contacts"] == before["contacts"]
     assert [number, new] in after["links"]
     assert main_party(after, number) == new
-    assert ["notifications/persons", number, "number_changed"] in after["rejections"]
+    assert ["notifications/notices", number, "number_changed"] in after["rejections"]
     report = town.play_day(store, kmd_ee, 1)
     assert report["customers"][number] == ["number_corrected"]
     after = town.truth(store)
     assert new in after["contacts"]
     assert old not in after["contacts"]
     assert [role["party"] for role in after["roles"] if role["customer_number"] == number] == [new]
-    assert ["notifications/persons", number, "number_changed"] not in after["rejections"]
+    assert ["notifications/notices", number, "number_changed"] not in after["rejections"]
     store.close()

@@ -179,9 +179,7 @@ def _usable(address_id: pl.Expr) -> pl.Expr:
     return pl.when(settled & exists).then(address_id)
 
 
-def _resolved(
-    found: pl.DataFrame, table: EntityTable, reason: pl.Expr, *, withheld: pl.Expr | None = None
-) -> Resolved:
+def _resolved(found: pl.DataFrame, table: EntityTable, reason: pl.Expr, *, withheld: pl.Expr | None = None) -> Resolved:
     """The rows of the table, and a rejection with this reason for each that has no address.
 
     `withheld`: there is another address that could have stood in, but it may not be shown.

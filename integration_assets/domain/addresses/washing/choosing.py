@@ -8,7 +8,6 @@ from integration_assets.domain.addresses.dar_tables import LIVE_STATUSES
 from integration_assets.domain.addresses.washing.index import END, AccessRows, Ints, Numbers, WashingIndex
 
 
-
 def with_versions(judged: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
     """`judged` with id_high and id_low (of the unit, or of the access address where units were not asked for),
     last_unit and last_access (rows of the present version), active (the address exists today), in_force (the version
