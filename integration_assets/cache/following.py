@@ -29,6 +29,12 @@ class Following:
             stored = fetch(connection, "SELECT subject, number FROM person_subscription", schema, [])
         return stored.with_columns(self._cipher.open_series(stored["number"]))
 
+    def subscribed_before(self, day: date) -> bool:
+        """Whether any subscription was made on an earlier day."""
+        earlier = sa.select(sa.exists().where(person_subscription.c.since < day))
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(earlier))
+
     def note_subscribed(self, subject: str, number: str, since: date) -> None:
         """Remember a subscription, in the place of one to a former number of the same person."""
         values = {"number": self._cipher.seal(number.encode()), "since": since}

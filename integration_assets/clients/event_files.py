@@ -105,6 +105,7 @@ class EventFiles:
             ended=file.ended,
             more=len(waiting) > 1,
             notes=(*notes, *_notes(name, file)),
+            previous_on=file.start.previous_on,
         )
 
     async def _waiting(

@@ -83,10 +83,13 @@ def take_in(following: Following, events: PersonEvents) -> TakenIn:
             return TakenIn(deliveries, persons, tuple(notes))
         named = [number for event in batch.events for number in (event.number, event.new_number) if number]
         changed, ended = (_subjects(following, numbers) for numbers in (named, batch.ended))
-        store.take_in(EVENTS, batch.cursor, changed=changed, ended=ended, everybody=batch.missing_since is not None)
-        if batch.missing_since is not None:
+        # Of the very first delivery the source cannot tell whether one before it was meant for us too.
+        first_missed = cursor is None and batch.previous_on is not None and store.subscribed_before(batch.previous_on)
+        missing_since = batch.previous_on if first_missed else batch.missing_since
+        store.take_in(EVENTS, batch.cursor, changed=changed, ended=ended, everybody=missing_since is not None)
+        if missing_since is not None:
             notes.append(
-                f"A delivery of the person register after {batch.missing_since} is missing; everybody is asked again."
+                f"A delivery of the person register about {missing_since} is missing; everybody is asked again."
             )
         notes += batch.notes
         deliveries, persons, cursor = deliveries + 1, persons + len(batch.events), batch.cursor

@@ -75,6 +75,12 @@ class RegistryInMemory(LoraClient):
         """Keeps the body."""
         self._held.setdefault(lora_class, {})[object_id] = zlib.compress(json.dumps(body).encode(), 1)
 
+    def patch(self, lora_class: str, object_id: str, body: dict[str, Any]) -> None:
+        """Lays relations over the body."""
+        held = json.loads(zlib.decompress(self._held[lora_class][object_id]))
+        held["relationer"] |= body["relationer"]
+        self.put(lora_class, object_id, held)
+
     def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The objects as LoRa answers them, as far as reading needs it."""
         held = self._held.get(lora_class, {})
@@ -170,11 +176,12 @@ class LocalRegisters(Registers):
         found = self._people.get(number)
         if found is None:
             return None
-        names = ("first_name", "middle_name", "last_name") if found["addressing_name"] else ()
+        parts = ("first_name", "middle_name", "last_name")
+        names: dict[str, Any] = {name: found[name] if found["addressing_name"] else None for name in parts}
         return Person(
             number=number,
             status=found["status"],
-            **{name: found[name] if name in names else None for name in ("first_name", "middle_name", "last_name")},
+            **names,
             addressing_name=found["addressing_name"],
             gender=found["gender"],
             civil_status=found["civil_status"],
@@ -325,7 +332,7 @@ def _step(name: str, data_dir: Path, base_day: str) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _filled(sandbox: RunningSandbox, data_dir: Path, customers: int) -> str:
+def filled(sandbox: RunningSandbox, data_dir: Path, customers: int) -> str:
     """The base day of the town of this size that is filled, now or by an earlier call."""
     mark = data_dir / DONE
     if mark.exists() and (done := json.loads(mark.read_text()))["customers"] == customers:
@@ -360,7 +367,7 @@ def main() -> None:
     data_dir = (options.data_dir or Path(tempfile.mkdtemp(prefix="unchanged-night-"))).resolve()
     sandbox = start_in_background(SandboxOptions(data_dir=data_dir))
     try:
-        base_day = _filled(sandbox, data_dir, options.customers)
+        base_day = filled(sandbox, data_dir, options.customers)
         failed = False
         for night in range(options.nights):
             sandbox.post("/requests/clear")

@@ -118,6 +118,10 @@ def test_a_protection_with_an_end_is_over_by_itself() -> None:
     longer = replace(protected, protected_until=date(2028, 3, 10))
     row = row_of((ANNA, DAY), (protected, date(2026, 3, 12)), (longer, date(2027, 1, 1)))
     assert line(row, "address_protected") == [*expected[:2], (date(2028, 3, 10), "false")]
+    brief = replace(protected, protected_until=date(2026, 3, 11))
+    row = row_of((ANNA, DAY), (brief, date(2026, 3, 20)))
+    assert line(row, "address_protected") == [*expected[:2], (date(2026, 3, 11), "false")], "seen when it was over"
+    assert row_of((brief, date(2026, 3, 20)))["history"] == []
     row = row_of((protected, DAY))
     assert line(row, "address_protected") == [(None, "true"), (date(2027, 3, 10), "false")]
 

@@ -82,7 +82,7 @@ def test_a_register_that_gives_no_answer_is_asked_next_time(
     known_to(registers)
     registers.down = {"person", "company"}
     answered = lookups.people([ANNA])
-    assert (answered.known, answered.unanswered) == ({}, {ANNA: "no answer"})
+    assert (answered.known, answered.unanswered) == ({}, {ANNA: "The register does not answer."})
     assert lookups.confirm_companies(numbers(BAKER)).unanswered == {BAKER}
     registers.down = set()
     later = again(store, ids, registers)

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from integration_assets.cache.merge import merge_partition
 from integration_assets.cache.store import Cache
@@ -217,6 +218,20 @@ def test_after_a_gap_everybody_is_asked_again(
     assert any("is missing; everybody is asked again" in note for note in taken.notes)
     assert checked(following, registers, watch=True).by_event == 3
     assert asked(registers) == [ANNA, BO, CARL]
+
+
+def test_a_first_delivery_that_names_one_before_it_which_we_should_have_had_is_a_gap(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, BO))
+    follow_relations(at(store, ids, TODAY), Subscriptions(), named_living(at(store, ids, TODAY), PERSON))
+    following = at(store, ids, TOMORROW)
+    assert take_in(following, Deliveries(delivery(event(ANNA), previous_on=TODAY))).notes == ()
+    assert checked(following, registers, watch=True).by_event == 1
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM event_cursor"))
+    assert len(take_in(following, Deliveries(delivery(event(ANNA), previous_on=TOMORROW))).notes) == 1
+    assert checked(following, registers, watch=True).by_event == 2
 
 
 def test_without_events_everybody_has_a_turn_and_nothing_changes(

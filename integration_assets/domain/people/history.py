@@ -186,13 +186,14 @@ def _told(versions: pl.DataFrame, kind: str, field: str, day: str) -> pl.DataFra
         # Nobody lives anywhere from the day on which she emigrated, disappeared or died.
         gone = pl.coalesce("emigrated_on", pl.when(~pl.col("status").is_in(_RESIDENT)).then("status_from"))
         since = pl.when(pl.col(field).is_null()).then(gone).otherwise(since)
+    first = pl.col("version") == pl.col("version").min().over("party_id")
     if field == "address_protected":
         over = (pl.col("protected_until") <= pl.col("seen_on")).fill_null(False)
-        value = pl.col(field) & ~over
+        # Of somebody new to us only today counts; of others also a protection that has come and gone meanwhile.
+        value = pl.col(field) & ~(first & over)
         until = pl.when(value).then("protected_until")
         # A protection that is not there any more ended on the day that was announced, or when it was seen to be gone.
         since = pl.when(value).then("protected_from").otherwise(pl.when(over).then("protected_until"))
-    first = pl.col("version") == pl.col("version").min().over("party_id")
     return versions.filter(pl.col("party_kind") == kind).select(
         "party_id",
         pl.lit(field).alias("field"),

@@ -71,8 +71,10 @@ class EventBatch:
 
     `cursor` is what to ask with next time, and kept only once all of this has been worked off. `missing_since` is the
     day of the last delivery before a gap: from then on changes may be unknown, and everybody is to be looked up again.
-    `ended` are numbers whose subscription the register has deleted. `more`: further batches wait. `notes` are
-    sentences for the operator about what else was found, without personal data.
+    `previous_on` is the day of the delivery before this one, as the register tells it: whoever has none to compare with
+    (the first delivery ever) may know by it that one was missed. `ended` are numbers whose subscription the register
+    has deleted. `more`: further batches wait. `notes` are sentences for the operator about what else was found, without
+    personal data.
     """
 
     events: tuple[PersonEvent, ...]
@@ -81,6 +83,7 @@ class EventBatch:
     ended: tuple[str, ...] = field(default=(), repr=False)
     more: bool = False
     notes: tuple[str, ...] = ()
+    previous_on: date | None = None
 
 
 class PersonEvents(Protocol):
