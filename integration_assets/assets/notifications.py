@@ -1,5 +1,7 @@
 """What the person and company registers change in the registry (LoRa); subscriptions, and notices to operators."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import polars as pl
 
@@ -18,7 +20,7 @@ from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
 from integration_assets.resources.person_events import PersonEventsResource
-from integration_assets.resources.registers import RegistersResource
+from integration_assets.resources.registers import RegistersResource, certificate_warning
 from integration_assets.resources.washing import WashingResource
 
 KINDS = {"xml", "rest"}
@@ -158,6 +160,8 @@ def _follow(
 ) -> None:
     """Asks for the parties of a kind that are due and delivers what changed; adds its supply areas to `corrected`."""
     store = following.cache
+    if warning := certificate_warning(registers.settings, datetime.now(UTC).date()):
+        context.log.warning(warning)
     lookups = Lookups(
         *(store.answers, following.ids, registers.get(), registers.mandate),
         as_of=following.as_of,

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import dagster as dg
@@ -10,7 +11,7 @@ from pydantic import PrivateAttr
 
 from integration_assets.clients import company_register, person_lookup, person_search, person_subscriptions
 from integration_assets.clients.company_register import CompanyRegister
-from integration_assets.clients.http import client_certificate
+from integration_assets.clients.http import certificate_expires_on, client_certificate
 from integration_assets.clients.person_lookup import PersonLookupClient
 from integration_assets.clients.person_search import PersonSearchClient
 from integration_assets.clients.person_subscriptions import PersonSubscriptionsClient
@@ -20,6 +21,10 @@ from integration_assets.domain.people.ports import PersonSubscriptions
 from integration_assets.flows.lookups import Mandate
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import ServiceSettings, Settings, SpService
+
+
+CERTIFICATE_DAYS: Final = 30
+"""So long before its end a certificate is warned of."""
 
 
 class Registers:
@@ -141,6 +146,19 @@ def platform_tls(settings: Settings) -> ssl.SSLContext | bool:
             "certificate and its key, the second one with the certificate of the authority to trust; both must exist "
             "and be readable by this process."
         ) from None
+
+
+def certificate_warning(settings: Settings, today: date) -> str | None:
+    """A sentence for the operator when our client certificate ends within a month; None while it does not."""
+    if settings.sp_certificate is None:
+        return None
+    ends_on = certificate_expires_on(settings.sp_certificate)
+    if (ends_on - today).days > CERTIFICATE_DAYS:
+        return None
+    return (
+        f"The client certificate of Serviceplatformen (setting sp_certificate) ends on {ends_on}; from then on nobody can "
+        "be looked up. Put the new one in its place."
+    )
 
 
 def open_registers(settings: Settings) -> Registers:

@@ -1,6 +1,7 @@
 """How the registers are opened from the settings: common values, what differs for a service, and what is wrong."""
 
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from integration_assets.domain.people.parties import AddressKey
 from integration_assets.domain.people.ports import CompanyLookup, PersonLookup, PersonSearch
-from integration_assets.resources.registers import open_registers, platform_tls, service_access
+from integration_assets.resources.registers import certificate_warning, open_registers, platform_tls, service_access
 from integration_assets.settings import MissingSetting, Settings
 from integration_assets_tests.clients.certificates import Authority, demanding
 from integration_assets_tests.clients.soap_replies import context_in, envelope, found_rows, xml
@@ -179,3 +180,13 @@ def test_the_certificate_of_the_settings_is_shown(tmp_path: Path) -> None:
     with demanding(authority.issue("server"), authority.ca, answer) as url:
         settings = settings_with(person_register_url=url, sp_certificate=authority.issue("us"), sp_ca=authority.ca)
         assert open_registers(settings).person("0101701234") is not None
+
+
+def test_a_certificate_is_warned_of_a_month_before_its_end(tmp_path: Path) -> None:
+    issued = Authority(tmp_path).issue("us", datetime(2027, 3, 31, 12, tzinfo=UTC))
+    settings = settings_with(sp_certificate=issued)
+    assert certificate_warning(settings, date(2027, 2, 28)) is None
+    told = certificate_warning(settings, date(2027, 3, 1))
+    assert told is not None
+    assert "sp_certificate) ends on 2027-03-31" in told
+    assert certificate_warning(settings_with(), date(2027, 3, 1)) is None
