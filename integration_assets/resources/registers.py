@@ -22,7 +22,6 @@ from integration_assets.flows.lookups import Mandate
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import ServiceSettings, Settings, SpService
 
-
 CERTIFICATE_DAYS: Final = 30
 """So long before its end a certificate is warned of."""
 
@@ -156,8 +155,8 @@ def certificate_warning(settings: Settings, today: date) -> str | None:
     if (ends_on - today).days > CERTIFICATE_DAYS:
         return None
     return (
-        f"The client certificate of Serviceplatformen (setting sp_certificate) ends on {ends_on}; from then on nobody can "
-        "be looked up. Put the new one in its place."
+        f"The client certificate of Serviceplatformen (setting sp_certificate) ends on {ends_on}; from then on nobody "
+        "can be looked up. Put the new one in its place."
     )
 
 
