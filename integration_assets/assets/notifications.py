@@ -10,6 +10,8 @@ from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.lora import deliver_rows, desire
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
 from integration_assets.cache.locks import advisory_lock
+from integration_assets.clients.http import CallError
+from integration_assets.domain.people.ports import PersonEvents
 from integration_assets.domain.source import REJECTIONS
 from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.flows import notifications
@@ -51,12 +53,10 @@ def notification_persons(
     events = person_events.get()
     corrected: set[str] = set()
     with journaled(context, cache.get(), areas=corrected) as counts:
-        if events is not None:
-            taken = notifications.take_in(following, events)
-            counts |= {"deliveries": taken.deliveries, "events": taken.persons}
-            for note in taken.notes:
-                context.log.warning(note)
+        trouble = None if events is None else _take_in(context, following, events, counts)
         _follow(context, following, registers, washing, lora, counts, corrected, PERSON, watch=events is not None)
+    if trouble is not None:
+        raise trouble
 
 
 @plain_asset(
@@ -144,6 +144,21 @@ def _following(
         sweep_days=sweep_days,
         calls_per_second=settings.register_calls_per_second,
     )
+
+
+def _take_in(
+    context: dg.AssetExecutionContext, following: Following, events: PersonEvents, counts: dict[str, int]
+) -> CallError | None:
+    """Takes in the register's deliveries. What stops it is given back: who is due already need not wait for that."""
+    try:
+        taken = notifications.take_in(following, events)
+    except CallError as failure:
+        context.log.error("Event deliveries were not taken in; they are read again in the next run: %s", failure)
+        return failure
+    counts |= {"deliveries": taken.deliveries, "events": taken.persons}
+    for note in taken.notes:
+        context.log.warning(note)
+    return None
 
 
 def _follow(

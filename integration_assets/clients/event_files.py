@@ -24,7 +24,15 @@ import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_DIRECTORY
 
 from integration_assets.clients.event_cursor import Cursor, Delivery, FileKey
-from integration_assets.clients.event_records import START_BYTES, EventFile, Start, read_file, read_start, shown
+from integration_assets.clients.event_records import (
+    START_BYTES,
+    EventFile,
+    EventFileError,
+    Start,
+    read_file,
+    read_start,
+    shown,
+)
 from integration_assets.clients.http import PermanentError, TransientError, mask
 from integration_assets.clients.soap_xml import local, parse
 from integration_assets.domain.people.ports import EventBatch
@@ -111,8 +119,12 @@ class EventFiles:
     async def _waiting(
         self, sftp: asyncssh.SFTPClient, listed: dict[str, int], known: Cursor
     ) -> tuple[list[Delivery], list[str]]:
-        """The complete files not worked off, in order, and a sentence for each that is not complete."""
+        """The complete files not worked off, in order, and a sentence for each that is not complete or no event file.
+
+        Files that can be read come first: EventFileError is raised when only others are left.
+        """
         deliveries: list[Delivery] = []
+        broken: list[EventFileError] = []
         notes: list[str] = []
         for key in sorted(listed.items()):
             name, size = key
@@ -122,10 +134,16 @@ class EventFiles:
                 if lack := await self._lack(sftp, name, size, listed):
                     notes.append(f"Event file {shown(name)} waits: {lack}.")
                     continue
-                self._starts[key] = read_start(name, await self._read(sftp, name, START_BYTES))
+                try:
+                    self._starts[key] = read_start(name, await self._read(sftp, name, START_BYTES))
+                except EventFileError as failure:
+                    broken.append(failure)
+                    continue
             deliveries.append(Delivery(key, self._starts[key]))
         self._starts = {delivery.key: delivery.start for delivery in deliveries}
-        return sorted(deliveries, key=Delivery.order), notes
+        if broken and not deliveries:
+            raise broken[0]
+        return sorted(deliveries, key=Delivery.order), [*notes, *(str(failure) for failure in broken)]
 
     async def _lack(self, sftp: asyncssh.SFTPClient, name: str, size: int, listed: dict[str, int]) -> str | None:
         """What a file lacks to be complete; None where it is."""

@@ -125,9 +125,12 @@ def retry_after_s(value: str | None) -> float | None:
 
 
 def client_certificate(certificate: Path, ca: Path | None = None) -> ssl.SSLContext:
-    """TLS settings with our own certificate and key (one PEM file) and, if given, the authority to trust."""
+    """TLS settings with our own certificate and key (one PEM file) and, if given, the authority to trust.
+
+    Raises OSError when a file cannot be used, also for a key with a passphrase: nobody is there to be asked for it.
+    """
     context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    context.load_cert_chain(str(certificate))
+    context.load_cert_chain(str(certificate), password=lambda: b"")
     return context
 
 

@@ -129,11 +129,11 @@ def person_of(answer: Element | None, asked: str, source: str) -> Person | None:
 def _protection(element: Element | None) -> tuple[bool, date | None, date | None]:
     """Whether name and address are protected (adressebeskyttelse), from when, and from when no longer.
 
-    A protection with a first day that does not say whether it holds counts as one that does: the safe side.
+    A protection with a day that does not say whether it holds counts as one that does: the safe side.
     """
     begins, ends = register_text.day(text(element, "startdato")), register_text.day(text(element, "slutdato"))
     said = text(element, "beskyttet")
-    holds = begins is not None if said is None else register_text.truth(said)
+    holds = (begins or ends) is not None if said is None else register_text.truth(said)
     return (True, begins, ends) if holds else (False, None, None)
 
 

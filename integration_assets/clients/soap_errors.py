@@ -63,11 +63,12 @@ def fault_of(element: Element) -> SoapFault:
 
 
 def of_fault(service: str, fault: SoapFault, call_id: str) -> CallError:
-    """The error of a fault. The platform's own faults stay; others come from the registers behind it and often pass."""
+    """The error of a fault. The platform's own faults stay, unless they say that they pass; others come from the
+    registers behind it and often pass."""
     known = fault.code is not None
     if fault.says(*_DENIED) or (known and fault.says(*_NOT_ALLOWED)):
         return not_allowed(service, fault.reason, code=fault.code, status=500, call_id=call_id)
-    if not fault.ours and not known:
+    if not fault.ours and (not known or fault.says(*_PASSING)):
         return temporary(service, fault.reason, status=500, call_id=call_id)
     return permanent(service, fault.reason, code=fault.code, status=500, call_id=call_id)
 

@@ -178,9 +178,13 @@ class Lookups:
         """Who lives at an address, asked anew each time. Raises CallError; RuntimeError where nothing may be asked."""
         if self._ports is None:
             raise RuntimeError("The registers may not be asked here.")
-        result = self._ports.residents(address)
-        place = "|".join((address.street_code, address.house_number, address.postcode))
-        self._audit(SEARCH, self._subject(SEARCH, place), f"{len(result.hits)} residents")
+        subject = self._subject(SEARCH, "|".join((address.street_code, address.house_number, address.postcode)))
+        try:
+            result = self._ports.residents(address)
+        except CallError:
+            self._audit(SEARCH, subject, "no answer")
+            raise
+        self._audit(SEARCH, subject, f"{len(result.hits)} residents")
         return result
 
     def remembered_completions(self, questions: Sequence[str]) -> dict[str, str]:
@@ -251,6 +255,7 @@ class Lookups:
             lookup = self._lookup(service, "found" if answer else "not found")
             differs = self._answers.succeed(service, subject, to_answer(answer), self._as_of, lookup=lookup)
             if isinstance(answer, Person) and answer.number != number:
+                self._audit(service, subject, "found by the number in force")
                 self._join_numbers(number, answer.number)
             if differs and changed is not None:
                 changed.add(number)

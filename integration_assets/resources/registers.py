@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from integration_assets.clients import company_register, person_lookup, person_search, person_subscriptions
 from integration_assets.clients.company_register import CompanyRegister
-from integration_assets.clients.http import certificate_expires_on, client_certificate
+from integration_assets.clients.http import NotAllowedError, certificate_expires_on, client_certificate
 from integration_assets.clients.person_lookup import PersonLookupClient
 from integration_assets.clients.person_search import PersonSearchClient
 from integration_assets.clients.person_subscriptions import PersonSubscriptionsClient
@@ -27,12 +27,16 @@ CERTIFICATE_DAYS: Final = 30
 
 
 class Registers:
-    """Both registers behind the one port that look-ups use; `subscriptions` None: none are configured."""
+    """Both registers behind the one port that look-ups use.
+
+    Whoever may not complete numbers has no agreement on the address search, and needs none; nor are subscriptions
+    needed (`subscriptions` is None then).
+    """
 
     def __init__(
         self,
         persons: PersonLookupClient,
-        search: PersonSearchClient,
+        search: PersonSearchClient | None,
         companies: CompanyRegister,
         subscriptions: PersonSubscriptionsClient | None = None,
     ) -> None:
@@ -55,7 +59,11 @@ class Registers:
         return self._companies.company(number)
 
     def residents(self, address: AddressKey) -> SearchResult:
-        """Who lives, or has lived, at an address."""
+        """Who lives, or has lived, at an address. Raises NotAllowedError where no search is configured."""
+        if self._search is None:
+            raise NotAllowedError(
+                "No address search is configured (setting person_search_url); nobody can be completed."
+            )
         return self._search.residents(address)
 
     def close(self) -> None:
@@ -167,16 +175,23 @@ def open_registers(settings: Settings) -> Registers:
     def access(name: SpService) -> ServiceAccess:
         return service_access(settings, name, tls)
 
-    lookup, search, companies = access("person_lookup"), access("person_search"), access("company_lookup")
-    subscribing = None
-    if settings.person_subscription_url or settings.sp_services.get("person_subscriptions", ServiceSettings()).endpoint:
+    def is_configured(name: SpService) -> bool:
+        own = settings.sp_services.get(name, ServiceSettings())
+        return bool(own.endpoint or getattr(settings, _KNOWN[name].endpoint_setting))
+
+    lookup, companies = access("person_lookup"), access("company_lookup")
+    searching = subscribing = None
+    if is_configured("person_search"):
+        at = access("person_search")
+        searching = PersonSearchClient(at.endpoint, at.auth, timeout_s=at.timeout_s, policy=policy)
+    if is_configured("person_subscriptions"):
         at = access("person_subscriptions")
         subscribing = PersonSubscriptionsClient(at.endpoint, at.auth, timeout_s=at.timeout_s, policy=policy)
     return Registers(
         PersonLookupClient(
             lookup.endpoint, lookup.auth, version=lookup.version, timeout_s=lookup.timeout_s, policy=policy
         ),
-        PersonSearchClient(search.endpoint, search.auth, timeout_s=search.timeout_s, policy=policy),
+        searching,
         CompanyRegister(companies.endpoint, companies.auth, timeout_s=companies.timeout_s, policy=policy),
         subscribing,
     )

@@ -71,7 +71,11 @@ class Nights:
     def _requests(self) -> Counter[str]:
         summary = self._sandbox.get("/requests/summary")
         return Counter(
-            {f"{system} {kind}": number for system, kinds in summary.items() for kind, number in kinds.items()}
+            {
+                f"{system} {kind}": number
+                for system, counts in summary.items()
+                for kind, number in counts["by_kind"].items()
+            }
         )
 
     def counts(self, steps: Sequence[str]) -> Counter[str]:

@@ -270,15 +270,20 @@ def test_a_broken_file_is_named_and_nothing_after_it_is_taken_until_it_is_replac
     assert [(batch.events[0].number, batch.missing_since) for batch in batches] == [(ANNA, None), (BENT, None)]
 
 
-def test_a_broken_file_that_is_moved_away_leaves_a_gap(server: SftpFolder, source: EventFiles) -> None:
+def test_what_is_no_event_file_waits_for_no_other_and_is_told_until_it_is_moved_away(
+    server: SftpFolder, source: EventFiles
+) -> None:
     server.put("D261116", file_of(16))
     server.put("D261117", b"no event file")
     server.put("D261118", file_of(18, move(BENT)))
+    first = source.since(None)
+    assert any("D261117" in note for note in first.notes)
+    second = source.since(first.cursor)
+    assert ([event.number for event in second.events], second.missing_since) == ([BENT], MONDAY)
     with pytest.raises(EventFileError, match="D261117"):
-        source.since(None)
+        source.since(second.cursor)
     server.remove("D261117")
-    batches, _ = drained(source, None)
-    assert [batch.missing_since for batch in batches] == [None, MONDAY]
+    assert source.since(second.cursor).cursor == second.cursor
 
 
 def test_a_strange_file_name_is_kept_apart_and_shown_readably(server: SftpFolder, source: EventFiles) -> None:

@@ -164,6 +164,7 @@ def test_uncertain_days_are_unknown_days() -> None:
         ("", (False, None, None)),
         # Not said, but begun: overlooking a protection is worse than seeing one that has ended.
         ("<startdato>2026-01-01</startdato>", (True, date(2026, 1, 1), None)),
+        ("<slutdato>2030-01-01</slutdato>", (True, None, date(2030, 1, 1))),
         (
             "<startdato>2026-01-01+01:00</startdato><slutdato>2027-01-01</slutdato><beskyttet>1</beskyttet>",
             (True, date(2026, 1, 1), date(2027, 1, 1)),

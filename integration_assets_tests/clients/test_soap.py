@@ -143,6 +143,7 @@ def test_what_stays_wrong_is_permanent_and_sent_once(reply: Reply) -> None:
     "reply",
     [
         fault("Fejl i bagvedliggende system"),
+        fault("Timeout while calling the register, try again later", "4714"),
         Reply(502),
         Reply(503),
         Reply(504),

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from pydantic import ValidationError
 
+from integration_assets.clients.http import NotAllowedError
 from integration_assets.domain.people.parties import AddressKey
 from integration_assets.domain.people.ports import CompanyLookup, PersonLookup, PersonSearch
 from integration_assets.resources.registers import certificate_warning, open_registers, platform_tls, service_access
@@ -108,7 +112,7 @@ def test_a_value_that_cannot_be_right_is_named(changes: dict[str, Any], named: s
         service_access(settings_with(**changes), "person_search")
 
 
-@pytest.mark.parametrize("missing", ["sp_agreement", "sp_user_system", "sp_authority", "person_search_url"])
+@pytest.mark.parametrize("missing", ["sp_agreement", "sp_user_system", "sp_authority", "company_register_url"])
 def test_a_missing_value_is_named(missing: str) -> None:
     with pytest.raises(MissingSetting, match=f"INTEGRATION_{missing.upper()}"):
         open_registers(settings_with(**{missing: None}))
@@ -180,6 +184,25 @@ def test_the_certificate_of_the_settings_is_shown(tmp_path: Path) -> None:
     with demanding(authority.issue("server"), authority.ca, answer) as url:
         settings = settings_with(person_register_url=url, sp_certificate=authority.issue("us"), sp_ca=authority.ca)
         assert open_registers(settings).person("0101701234") is not None
+
+
+def test_without_an_address_search_nobody_can_be_completed_and_all_else_works() -> None:
+    registers = open_registers(settings_with(person_search_url=None))
+    with pytest.raises(NotAllowedError, match="person_search_url"):
+        registers.residents(AddressKey("0866", "1", "9240"))
+    registers.close()
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_asked(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = Authority(tmp_path).issue("us").read_bytes()
+    certificate = issued[issued.index(b"-----BEGIN CERTIFICATE") :]
+    sealed = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"a passphrase")
+    )
+    (tmp_path / "sealed.pem").write_bytes(sealed + certificate)
+    with pytest.raises(ValueError, match="sp_certificate and sp_ca"):
+        platform_tls(settings_with(sp_certificate=tmp_path / "sealed.pem"))
 
 
 def test_a_certificate_is_warned_of_a_month_before_its_end(tmp_path: Path) -> None:
