@@ -165,6 +165,11 @@ class Settings(BaseSettings):
     person_sweep_days: int = Field(
         default=30, ge=1, description="Days in which every person without subscription is looked up again once"
     )
+    person_net_days: int | None = Field(
+        default=365,
+        ge=1,
+        description="Days in which persons with a subscription are looked up too, in case that an event went astray",
+    )
     company_sweep_days: int = Field(default=30, ge=1, description="Days in which every company is looked up again once")
     register_calls_per_second: float | None = Field(
         default=20.0, gt=0, description="Look-ups a second of a sweep at most; unset by null: no limit"

@@ -54,7 +54,11 @@ def notification_persons(
     corrected: set[str] = set()
     with journaled(context, cache.get(), areas=corrected) as counts:
         trouble = None if events is None else _take_in(context, following, events, counts)
-        _follow(context, following, registers, washing, lora, counts, corrected, PERSON, watch=events is not None)
+        told = _follow(
+            context, following, registers, washing, lora, counts, corrected, PERSON, watch=events is not None
+        )
+    # Only now is it known on every side whose areas are to be brought to the CRM.
+    cache.get().following.note_delivered(PERSON, told)
     if trouble is not None:
         raise trouble
 
@@ -79,7 +83,8 @@ def notification_companies(
     following = _following(context, cache, registers, business_day, registers.settings.company_sweep_days)
     corrected: set[str] = set()
     with journaled(context, cache.get(), areas=corrected) as counts:
-        _follow(context, following, registers, washing, lora, counts, corrected, COMPANY, watch=False)
+        told = _follow(context, following, registers, washing, lora, counts, corrected, COMPANY, watch=False)
+    cache.get().following.note_delivered(COMPANY, told)
 
 
 @plain_asset(
@@ -143,6 +148,7 @@ def _following(
         as_of=business_day.of_run(context),
         sweep_days=sweep_days,
         calls_per_second=settings.register_calls_per_second,
+        watched_sweep_days=settings.person_net_days,
     )
 
 
@@ -172,8 +178,11 @@ def _follow(
     kind: str,
     *,
     watch: bool,
-) -> None:
-    """Asks for the parties of a kind that are due and delivers what changed; adds its supply areas to `corrected`."""
+) -> frozenset[str]:
+    """Asks for the parties of a kind that are due and delivers what changed; adds its supply areas to `corrected`.
+
+    Returns the subjects of those of whom the registry knows now.
+    """
     store = following.cache
     if warning := certificate_warning(registers.settings, datetime.now(UTC).date()):
         context.log.warning(warning)
@@ -199,3 +208,4 @@ def _follow(
             desire(store, "customers", rows, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
+    return checked.subjects

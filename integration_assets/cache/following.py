@@ -23,10 +23,11 @@ class Following:
         self._cipher = cipher
 
     def subscriptions(self) -> pl.DataFrame:
-        """What we asked for: columns subject, number (the one subscribed to)."""
-        schema = {"subject": pl.String, "number": pl.Binary}
+        """What we asked for: columns number_subject (keyed hash of the number), subject (of the person), number."""
+        schema = {"number_subject": pl.String, "subject": pl.String, "number": pl.Binary}
+        query = "SELECT number_subject, subject, number FROM person_subscription"
         with self._engine.connect() as connection:
-            stored = fetch(connection, "SELECT subject, number FROM person_subscription", schema, [])
+            stored = fetch(connection, query, schema, [])
         return stored.with_columns(self._cipher.open_series(stored["number"]))
 
     def subscribed_before(self, day: date) -> bool:
@@ -35,17 +36,22 @@ class Following:
         with self._engine.connect() as connection:
             return bool(connection.scalar(earlier))
 
-    def note_subscribed(self, subject: str, number: str, since: date) -> None:
-        """Remember a subscription, in the place of one to a former number of the same person."""
-        values = {"number": self._cipher.seal(number.encode()), "since": since}
-        statement = insert(person_subscription).values(subject=subject, **values)
-        with self._engine.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=values))
+    def note_subscribed(self, number_subject: str, subject: str, number: str, since: date) -> None:
+        """Remember a subscription, and have the person asked again who was asked before that day.
 
-    def note_unsubscribed(self, subjects: Collection[str]) -> None:
+        Of changes between that question and the subscription no event tells.
+        """
+        values = {"subject": subject, "number": self._cipher.seal(number.encode()), "since": since}
+        statement = insert(person_subscription).values(number_subject=number_subject, **values)
+        asked_before = (register_answer.c.subject == subject) & (register_answer.c.as_of < since)
+        with self._engine.begin() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["number_subject"], set_=values))
+            connection.execute(_marking().where(asked_before))
+
+    def note_unsubscribed(self, number_subjects: Collection[str]) -> None:
         """Forget subscriptions that ended."""
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(person_subscription).where(person_subscription.c.subject.in_(subjects)))
+            self._forget(connection, number_subjects)
 
     def compared_on(self, source: str) -> date | None:
         """The day on which our subscriptions were last held against those of the source; None: not yet."""
@@ -67,37 +73,57 @@ class Following:
         cursor: str | None,
         *,
         changed: Collection[str],
+        again_until: date | None = None,
         ended: Collection[str] = (),
         everybody: bool = False,
     ) -> None:
         """Take in a delivery: mark the subjects to be asked again and move the cursor, both or neither.
 
-        Subscriptions of `ended` subjects are forgotten, so that they are made again where they are still wanted.
-        `everybody`: all persons are to be asked again, since a delivery is missing.
+        Those in `changed` are asked daily until `again_until` or until their answer differs. Subscriptions of `ended`
+        number subjects are forgotten, so that they are made again where they are still wanted. `everybody`: all persons
+        are to be asked again, since a delivery is missing.
         """
         with self._engine.begin() as connection:
-            self._mark(connection, None if everybody else [*changed, *ended])
-            connection.execute(sa.delete(person_subscription).where(person_subscription.c.subject.in_(ended)))
+            if everybody:
+                connection.execute(_marking())
+            told = _marking() if again_until is None else _marking().values(again_until=again_until)
+            connection.execute(told.where(register_answer.c.subject.in_(changed)))
+            self._forget(connection, ended)
             if cursor is not None:
                 values = {"cursor": cursor, "updated_at": sa.func.now()}
                 statement = insert(event_cursor).values(source=source, **values)
                 connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values))
 
-    def mark(self, subjects: Collection[str]) -> None:
-        """Have these persons asked again."""
-        with self._engine.begin() as connection:
-            self._mark(connection, subjects)
-
     def checks(self, service: str) -> pl.DataFrame:
-        """When each subject was asked last: columns subject, as_of, recheck."""
-        schema = {"subject": pl.String, "as_of": pl.Date, "recheck": pl.Boolean}
-        query = "SELECT subject, as_of, recheck FROM register_answer WHERE service = %s"
+        """When each subject was asked last (CHECKS of `domain.people.sweep`), its mark, and whether what was answered
+        is still to be delivered: columns subject, as_of, recheck, again_until, mark, to_deliver."""
+        schema = {
+            "subject": pl.String,
+            "as_of": pl.Date,
+            "recheck": pl.Boolean,
+            "again_until": pl.Date,
+            "mark": pl.Int64,
+            "to_deliver": pl.Boolean,
+        }
+        query = (
+            "SELECT subject, as_of, marked > answered, again_until, marked::bigint, to_deliver FROM register_answer "
+            "WHERE service = %s"
+        )
         with self._engine.connect() as connection:
             return fetch(connection, query, schema, [service])
 
+    def note_delivered(self, service: str, subjects: Collection[str]) -> None:
+        """Remember that the registry was told what the registers say of these parties."""
+        theirs = (register_answer.c.service == service) & register_answer.c.subject.in_(subjects)
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(register_answer).where(theirs).values(to_deliver=False))
+
     @staticmethod
-    def _mark(connection: sa.Connection, subjects: Collection[str] | None) -> None:
-        statement = sa.update(register_answer).values(recheck=True).where(register_answer.c.service == "person")
-        if subjects is not None:
-            statement = statement.where(register_answer.c.subject.in_(subjects))
+    def _forget(connection: sa.Connection, number_subjects: Collection[str]) -> None:
+        statement = sa.delete(person_subscription).where(person_subscription.c.number_subject.in_(number_subjects))
         connection.execute(statement)
+
+
+def _marking() -> sa.Update:
+    marked = register_answer.c.marked + 1
+    return sa.update(register_answer).values(marked=marked).where(register_answer.c.service == "person")

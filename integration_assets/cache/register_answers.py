@@ -22,6 +22,7 @@ from integration_assets.domain.people.register_rows import succeeded_by
 
 _LONGEST_NUMBER = 10
 _ALIASES = lock_key("person_alias")
+_ALL_ALIASES = sa.select(person_alias)
 
 
 @dataclass(frozen=True)
@@ -79,21 +80,33 @@ class RegisterAnswers:
                 connection.execute(sa.insert(audit), _audited(service, subject, lookup))
 
     def succeed(
-        self, service: str, subject: str, answer: Mapping[str, Any], as_of: date, *, lookup: Lookup | None = None
+        self,
+        service: str,
+        subject: str,
+        answer: Mapping[str, Any],
+        as_of: date,
+        *,
+        mark: int | None = None,
+        lookup: Lookup | None = None,
     ) -> bool:
         """Keep what a register says of a party today, as `put`, with what it said before; whether that differs.
 
-        An answer that says the same as the last one changes nothing but the day of the question. Either way the party
-        needs no further asking.
+        An answer that says the same as the last one changes nothing but the day of the question; one that differs waits
+        to be delivered. `mark` is the mark that the question was asked for (`Following.checks`); later ones stay.
         """
         key = (register_answer.c.service == service) & (register_answer.c.subject == _hashed(subject))
         with self._engine.begin() as connection:
             before = connection.scalar(sa.select(register_answer.c.answer).where(key).with_for_update())
             stored = None if before is None else json.loads(payloads.to_text(before, self._cipher))
             fresh = succeeded_by(stored, answer, as_of)
-            values: dict[str, Any] = {"as_of": as_of, "recheck": False}
+            values: dict[str, Any] = {"as_of": as_of}
+            if mark is not None:
+                values["answered"] = sa.func.greatest(register_answer.c.answered, mark)
             if fresh is not None:
-                values["answer"] = payloads.to_bytes(fresh, self._cipher)
+                values |= {"answer": payloads.to_bytes(fresh, self._cipher), "again_until": None}
+                values |= {"to_deliver": stored is not None}
+            if before is None:
+                values["answered"] = 0
                 statement = insert(register_answer).values(service=service, subject=subject, **values)
                 connection.execute(statement.on_conflict_do_update(index_elements=["service", "subject"], set_=values))
             else:
@@ -105,29 +118,28 @@ class RegisterAnswers:
     def aliases(self) -> dict[str, Alias]:
         """All aliases by subject: one for each person whose number was replaced since we know her."""
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(person_alias))
-            return {row.subject: Alias(row.known_as, row.party_id) for row in rows}
+            return {row.subject: Alias(row.known_as, row.party_id) for row in connection.execute(_ALL_ALIASES)}
 
-    def join_numbers(self, old: tuple[str, str], new: tuple[str, str]) -> None:
-        """Remember that two numbers, each given as (subject, party id by itself), are one person's.
+    def join_numbers(self, old: Alias, new: Alias, *, new_is_known: bool) -> None:
+        """Remember that two numbers, each given as it is by itself, are one person's.
 
-        Who was known under one of them stays the same object; where both were known, the object of the new number.
+        Who was known under the old one stays the same object, unless the register has answered for the new one before
+        (`new_is_known`): then all are the object of the new number. What was joined to either before follows.
         """
         with self._engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ALIASES})
-            taken = sa.select(person_alias).where(person_alias.c.subject.in_([old[0], new[0]]))
-            by_subject = {row.subject: (row.known_as, row.party_id) for row in connection.execute(taken)}
-            if new[0] in by_subject:
+            aliases = {row.subject: Alias(row.known_as, row.party_id) for row in connection.execute(_ALL_ALIASES)}
+            one, other = (aliases.get(each.known_as, each) for each in (old, new))
+            if one == other:
                 return
-            known = sa.select(register_answer.c.subject).where(
-                register_answer.c.service == "person", register_answer.c.subject == new[0]
-            )
-            if connection.execute(known).first() is None:
-                subject, (known_as, party_id) = new[0], by_subject.get(old[0], old)
-            else:
-                subject, (known_as, party_id) = old[0], new
-            values = {"subject": subject, "known_as": known_as, "party_id": party_id}
-            connection.execute(insert(person_alias).values(values).on_conflict_do_nothing())
+            stays, goes = (other, one) if new_is_known or new.known_as in aliases else (one, other)
+            moved = {goes.known_as, *(subject for subject, alias in aliases.items() if alias == goes)} - {
+                stays.known_as
+            }
+            for subject in sorted(moved):
+                values = {"known_as": stays.known_as, "party_id": stays.party_id}
+                statement = insert(person_alias).values(subject=subject, **values)
+                connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=values))
 
     def audit(self, service: str, subject: str, lookup: Lookup) -> None:
         """Record one look-up, at the database's clock. Raises ValueError when `subject` looks like a number itself."""

@@ -151,11 +151,16 @@ register_answer = sa.Table(
     sa.Column("subject", sa.Text, primary_key=True),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
-    sa.Column("recheck", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("marked", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("answered", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("again_until", sa.Date),
+    sa.Column("to_deliver", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 """The last answer of a person or company register with those it replaced, encrypted, under a keyed hash of the number.
 
-`as_of` is the day of the last question; `recheck`: the register told of a change that was not asked for yet."""
+`as_of` is the day of the last question. `marked` counts how often the register told of a change, `answered` up to which
+of these the party was asked for; until `again_until` it is asked daily, since the register's copy may lag behind its
+events. `to_deliver`: the answer differs from the one before, and the registry has not been told yet."""
 
 person_alias = sa.Table(
     "person_alias",
@@ -169,11 +174,13 @@ person_alias = sa.Table(
 person_subscription = sa.Table(
     "person_subscription",
     metadata,
-    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("number_subject", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
     sa.Column("number", sa.LargeBinary, nullable=False),
     sa.Column("since", sa.Date, nullable=False),
 )
-"""Subscriptions to persons that we asked the person register for; the number in force, encrypted."""
+"""Subscriptions to persons that we asked the person register for: the number (its keyed hash, and encrypted) and the
+subject that the person's answers are kept under."""
 
 event_cursor = sa.Table(
     "event_cursor",

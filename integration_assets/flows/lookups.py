@@ -17,7 +17,7 @@ from typing import Protocol
 import polars as pl
 
 from integration_assets.cache.register_answers import Alias, Lookup, RegisterAnswers, aliased
-from integration_assets.clients.http import CallError, NotAllowedError
+from integration_assets.clients.http import CallError, NotAllowedError, TransientError
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.parties import AddressKey, Company, Person, SearchResult
 from integration_assets.domain.people.ports import CompanyLookup, PersonLookup, PersonSearch
@@ -65,17 +65,8 @@ class Confirmed:
     unanswered: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Refreshed:
-    """What asking again gave: numbers of which the register says something else than before, those that could not be
-    asked, and how many were asked."""
-
-    changed: frozenset[str]
-    unanswered: frozenset[str]
-    asked: int
-
-
 NO_ALIASES: Mapping[str, Alias] = MappingProxyType({})
+NO_MARKS: Mapping[str, int] = MappingProxyType({})
 
 
 def register_subjects(
@@ -164,15 +155,16 @@ class Lookups:
         """Whether the company register knows these CVR numbers, as `confirm_people`."""
         return self._confirm(COMPANY, numbers, refresh, _ask_company)
 
-    def refresh(self, service: str, numbers: Collection[str], *, calls_per_second: float | None = None) -> Refreshed:
+    def refresh(
+        self, service: str, marks: Mapping[str, int], *, calls_per_second: float | None = None
+    ) -> frozenset[str]:
         """Asks about persons or companies again, whatever is remembered of them, and keeps what they are now.
 
-        At most so many calls a second. Answers come out in no order; a call that fails leaves what is remembered.
+        `marks` has the mark of each number that is asked for (`Following.checks`). At most so many calls a second. A
+        call that fails leaves what is remembered, and the mark: the numbers of those that failed are returned.
         """
         ask: Ask = _ask_person if service == PERSON else _ask_company
-        changed: set[str] = set()
-        asked = self._asked(service, sorted(numbers), ask, _Pace(calls_per_second), changed)
-        return Refreshed(frozenset(changed), frozenset(asked.unanswered), len(asked.known))
+        return frozenset(self._asked(service, sorted(marks), ask, _Pace(calls_per_second), marks).unanswered)
 
     def residents(self, address: AddressKey) -> SearchResult:
         """Who lives at an address, asked anew each time. Raises CallError; RuntimeError where nothing may be asked."""
@@ -225,12 +217,9 @@ class Lookups:
         numbers: Sequence[str],
         ask: Ask,
         pace: _Pace | None = None,
-        changed: set[str] | None = None,
+        marks: Mapping[str, int] = NO_MARKS,
     ) -> Answered:
-        """Asks the register for each number, several at once; answers are kept and questions audited as they come.
-
-        Numbers of which something else is said than before are added to `changed`.
-        """
+        """Asks the register for each number, several at once; answers are kept and questions audited as they come."""
         known: dict[str, Person | Company | None] = {}
         unanswered: dict[str, str] = {}
         if self._ports is None:
@@ -253,12 +242,12 @@ class Lookups:
                     refused.append(error)
                 return number, error
             lookup = self._lookup(service, "found" if answer else "not found")
-            differs = self._answers.succeed(service, subject, to_answer(answer), self._as_of, lookup=lookup)
+            self._answers.succeed(
+                service, subject, to_answer(answer), self._as_of, mark=marks.get(number), lookup=lookup
+            )
             if isinstance(answer, Person) and answer.number != number:
                 self._audit(service, subject, "found by the number in force")
                 self._join_numbers(number, answer.number)
-            if differs and changed is not None:
-                changed.add(number)
             return number, answer
 
         # Kept by the same thread that asked, so that the database makes several answers durable at once.
@@ -272,8 +261,11 @@ class Lookups:
 
     def _join_numbers(self, old: str, new: str) -> None:
         """Remembers that both numbers are one person's, for all look-ups to come."""
-        one, other = ((self._ids.subject(f"{PERSON}|{each}"), str(self._ids.of("person", each))) for each in (old, new))
-        self._answers.join_numbers(one, other)
+        one, other = (
+            Alias(self._ids.subject(f"{PERSON}|{each}"), str(self._ids.of("person", each))) for each in (old, new)
+        )
+        answered = self._answers.get(PERSON, [other.known_as]).get(other.known_as, {"kind": NOBODY})
+        self._answers.join_numbers(one, other, new_is_known=answered["kind"] != NOBODY)
         self._aliases = None
 
     def _subject(self, service: str, value: str) -> str:
@@ -298,19 +290,21 @@ _LONGEST_CHAIN = 3
 
 
 def _ask_person(ports: RegisterPorts, number: str) -> Person | None:
-    """The person; one whose number was replaced as the register knows her under the number in force."""
+    """The person; one whose number was replaced as the register knows her under the number in force.
+
+    Under the former number the register tells little more than which one replaced it. Raises TransientError where it
+    does not know the number in force: one of its copies is behind the other.
+    """
     person = ports.person(number)
     asked, since = number, None
     for _ in range(_LONGEST_CHAIN):
         if person is None or person.number == asked:
-            break
+            return person if person is None or since is None else replace(person, number_from=since)
         asked, since = person.number, person.status_from
-        # Under the former number the register tells little more than which one replaced it.
-        in_force = ports.person(asked)
-        person = person if in_force is None else replace(in_force, number_from=in_force.number_from or since)
-        if in_force is None:
+        person = ports.person(asked)
+        if person is None:
             break
-    return person
+    raise TransientError("The person register names another number for a person and does not know that one yet.")
 
 
 def _ask_company(ports: RegisterPorts, number: str) -> Company | None:

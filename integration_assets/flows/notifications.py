@@ -8,10 +8,10 @@ Promises: a delivery of events counts as taken in only when everybody that it na
 goes only with an answer. So a killed run, a silent register or a lost delivery delays a change and never loses it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -25,23 +25,29 @@ from integration_assets.domain.people.sweep import to_check
 from integration_assets.domain.tables import RESOLVED_CUSTOMERS
 from integration_assets.flows.lookups import PERSON, Lookups, register_subjects
 from integration_assets.flows.parties import party_frame
-from integration_assets.flows.registry import customers_of
+from integration_assets.flows.registry import all_rows, customers_of
 
 EVENTS = "person_events"
 WORKERS = 8
 """Calls to the subscription service under way at once."""
 COMPARED_EVERY_DAYS = 7
+LAG = timedelta(days=3)
+"""The copy of the register that answers look-ups may be so far behind its event deliveries."""
 
 
 @dataclass(frozen=True)
 class Following:
-    """What following needs: the cache, whose ids are computed, the business day, and the limits of a sweep."""
+    """What following needs: the cache, whose ids are computed, the business day, and the limits of a sweep.
+
+    `watched_sweep_days`: those of whose changes events tell are swept in so many days; None: never.
+    """
 
     cache: Cache
     ids: ObjectIds
     as_of: date
     sweep_days: int
     calls_per_second: float | None
+    watched_sweep_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,13 @@ class TakenIn:
 
 @dataclass(frozen=True)
 class Checked:
-    """Parties asked again: ids of those that changed, numbers asked by reason, and how many gave no answer."""
+    """Parties asked again, by reason, and how many gave no answer.
+
+    `changed` are the ids of all whose answer differs and of whom the registry was not told yet, `subjects` theirs.
+    """
 
     changed: frozenset[str]
+    subjects: frozenset[str]
     by_event: int
     by_sweep: int
     unanswered: int
@@ -80,19 +90,31 @@ def take_in(following: Following, events: PersonEvents) -> TakenIn:
     while True:
         batch = events.since(cursor)
         if batch.cursor == cursor:
-            return TakenIn(deliveries, persons, tuple(notes))
+            return TakenIn(deliveries, persons, tuple(dict.fromkeys([*notes, *batch.notes])))
         named = [number for event in batch.events for number in (event.number, event.new_number) if number]
-        changed, ended = (_subjects(following, numbers) for numbers in (named, batch.ended))
+        changed, ended = _subjects(following, named), _number_subjects(following.ids, batch.ended).to_list()
         # Of the very first delivery the source cannot tell whether one before it was meant for us too.
         first_missed = cursor is None and batch.previous_on is not None and store.subscribed_before(batch.previous_on)
         missing_since = batch.previous_on if first_missed else batch.missing_since
-        store.take_in(EVENTS, batch.cursor, changed=changed, ended=ended, everybody=missing_since is not None)
+        store.take_in(
+            EVENTS,
+            batch.cursor,
+            changed=changed,
+            again_until=following.as_of + LAG,
+            ended=ended,
+            everybody=missing_since is not None,
+        )
         if missing_since is not None:
             notes.append(
                 f"A delivery of the person register about {missing_since} is missing; everybody is asked again."
             )
         notes += batch.notes
         deliveries, persons, cursor = deliveries + 1, persons + len(batch.events), batch.cursor
+
+
+def _number_subjects(ids: ObjectIds, numbers: Iterable[str]) -> pl.Series:
+    """The keyed hashes of numbers themselves, whoever's they are."""
+    return register_subjects(ids, PERSON, pl.Series("number", list(numbers), dtype=pl.String))
 
 
 def _subjects(following: Following, numbers: Collection[str]) -> list[str]:
@@ -110,30 +132,36 @@ def named_living(following: Following, kind: str) -> pl.DataFrame:
 def check(following: Following, lookups: Lookups, kind: str, named: pl.DataFrame, *, watch: bool) -> Checked:
     """Asks the register of this kind for those of `named` (as from `named_living`) who are due.
 
-    `watch`: events tell of the subscribed, who therefore take no part in the sweep.
+    `watch`: events tell of the subscribed, whose turn in the sweep then comes seldom.
     """
     store = following.cache.following
     parties = named.unique("subject", keep="first", maintain_order=True)
     checks = store.checks(kind).join(parties, on="subject", how="semi")
     watched = store.subscriptions().get_column("subject") if watch else pl.Series("subject", [], dtype=pl.String)
-    due = to_check(checks, following.as_of, sweep_days=following.sweep_days, watched=watched)
-    asked = parties.join(due, on="subject", how="inner")
-    refreshed = lookups.refresh(kind, asked["number"].to_list(), calls_per_second=following.calls_per_second)
-    changed = asked.filter(pl.col("number").is_in(list(refreshed.changed))).get_column("party_id")
+    due = to_check(
+        checks,
+        following.as_of,
+        sweep_days=following.sweep_days,
+        watched=watched,
+        watched_sweep_days=following.watched_sweep_days,
+    )
+    asked = parties.join(due, on="subject", how="inner").join(checks.select("subject", "mark"), on="subject")
+    marks = dict(asked.select("number", "mark").iter_rows())
+    unanswered = lookups.refresh(kind, marks, calls_per_second=following.calls_per_second)
     reasons = dict(due.group_by("reason").len().iter_rows())
+    waiting = store.checks(kind).filter("to_deliver").join(named, on="subject", how="inner")
     return Checked(
-        changed=frozenset(changed),
+        changed=frozenset(waiting.get_column("party_id")),
+        subjects=frozenset(waiting.get_column("subject")),
         by_event=reasons.get("event", 0),
         by_sweep=reasons.get("sweep", 0),
-        unanswered=len(refreshed.unanswered),
+        unanswered=len(unanswered),
     )
 
 
 def registry_rows(following: Following, party_ids: Collection[str], index: WashingIndex) -> pl.DataFrame:
     """What the registry should hold of these parties, for a delivery."""
-    now = following.cache.read(RESOLVED_CUSTOMERS)
-    ended = following.cache.read(RESOLVED_CUSTOMERS, include_vanished=True).join(now, on="customer_number", how="anti")
-    everywhere = pl.concat([now, ended]).unique("customer_number", keep="first", maintain_order=True)
+    everywhere = all_rows(following.cache)
     return customers_of(party_ids, everywhere, following.cache, following.ids, index)
 
 
@@ -158,41 +186,36 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
     if compared_on is not None and (following.as_of - compared_on).days >= COMPARED_EVERY_DAYS:
         there = pl.Series("number", list(subscriptions.subscribed()), dtype=pl.String)
         standing = ours.filter(pl.col("number").is_in(there.implode()))
-    to_add = wanted.join(standing, on=["subject", "number"], how="anti")
-    gone = ours.join(wanted, on=["subject", "number"], how="anti")
-    kept = set(wanted.get_column("subject"))
+    to_add = wanted.join(standing, on="number_subject", how="anti")
+    gone = ours.join(wanted, on="number_subject", how="anti")
 
-    def add(row: tuple[str, str]) -> str | None:
-        subject, number = row
+    def add(row: dict[str, str]) -> bool:
         try:
-            subscriptions.add(number)
-        except CallError:
-            return None
-        store.note_subscribed(subject, number, following.as_of)
-        return subject
-
-    def remove(row: tuple[str, str]) -> bool:
-        subject, number = row
-        try:
-            subscriptions.remove(number)
+            subscriptions.add(row["number"])
         except CallError:
             return False
-        if subject not in kept:
-            store.note_unsubscribed([subject])
+        store.note_subscribed(row["number_subject"], row["subject"], row["number"], following.as_of)
+        return True
+
+    def remove(row: dict[str, str]) -> bool:
+        try:
+            subscriptions.remove(row["number"])
+        except CallError:
+            return False
+        store.note_unsubscribed([row["number_subject"]])
         return True
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        added = {subject for subject in pool.map(add, to_add.rows()) if subject is not None}
-        removed = sum(pool.map(remove, gone.rows()))
+        added, removed = sum(pool.map(add, to_add.to_dicts())), sum(pool.map(remove, gone.to_dicts()))
     if compared_on is None or standing is not ours:
         store.note_compared(EVENTS, following.as_of)
-    asked_before = store.checks(PERSON).filter(pl.col("as_of") < following.as_of).get_column("subject")
-    store.mark(sorted(added & set(asked_before)))
-    return Subscribed(len(added), removed, to_add.height + gone.height - len(added) - removed)
+    return Subscribed(added, removed, to_add.height + gone.height - added - removed)
 
 
 def _in_force(following: Following, named: pl.DataFrame) -> pl.DataFrame:
-    """subject and number in force of each person whom the register knows."""
+    """subject, number in force and number_subject of each person whom the register knows; each number once."""
     answers = following.cache.answers.frame(PERSON, named.get_column("subject").unique().to_list())
     number = pl.col("answer").str.json_path_match("$.number")
-    return answers.select("subject", number.alias("number")).drop_nulls("number").sort("subject")
+    known = answers.select("subject", number.alias("number")).drop_nulls("number").sort("subject")
+    hashed = _number_subjects(following.ids, known.get_column("number")).alias("number_subject")
+    return known.with_columns(hashed).unique("number_subject", keep="first", maintain_order=True)

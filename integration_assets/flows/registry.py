@@ -26,10 +26,19 @@ def desired_customers(
     A party may have customer relations in other areas: their rows, those that ended before included, are taken from
     the cache, so that the outcome is the same whichever area asks.
     """
-    everywhere = _newest(cache.read(RESOLVED_CUSTOMERS, None, include_vanished=True), resolved, areas)
+    everywhere = _newest(all_rows(cache), resolved, areas)
     here = set(named_parties(resolved).get_column("party_id"))
     here |= set(cache.deliveries.object_ids(SYSTEM, "customers", areas))
     return customers_of(here, everywhere, cache, ids, index)
+
+
+def all_rows(cache: Cache) -> pl.DataFrame:
+    """One row of resolved/customers per customer number: the living one, else one that ended."""
+    living = cache.read(RESOLVED_CUSTOMERS, columns=("customer_number", "supply_area")).with_columns(_living=True)
+    rows = cache.read(RESOLVED_CUSTOMERS, None, include_vanished=True)
+    known = rows.join(living, on=["customer_number", "supply_area"], how="left", maintain_order="left")
+    first = known.sort("_living", nulls_last=True, maintain_order=True)
+    return first.unique("customer_number", keep="first", maintain_order=True).drop("_living")
 
 
 def customers_of(

@@ -101,6 +101,18 @@ def test_a_correction_of_the_past_replaces_what_was_said_of_it() -> None:
     assert line(row, "address_id") == []
 
 
+def test_a_first_day_that_the_register_corrects_is_moved() -> None:
+    moved = replace(ANNA, address=FLAT, address_from=date(2026, 3, 8))
+    for day in (date(2026, 3, 3), date(2026, 3, 10)):
+        row = row_of((ANNA, DAY), (moved, date(2026, 3, 9)), (replace(moved, address_from=day), date(2026, 3, 20)))
+        assert line(row, "address_id") == [(None, "unit-1"), (day, "unit-2")]
+    renamed = replace(ANNA, first_name="Ann", name_from=date(2026, 3, 4))
+    married = replace(renamed, last_name="Dam", name_from=date(2026, 3, 14))
+    row = row_of((ANNA, DAY), (renamed, date(2026, 3, 5)), (married, date(2026, 3, 16)))
+    assert line(row, "first_name") == [(None, "Anna"), (date(2026, 3, 4), "Ann")], "only the last name changed then"
+    assert line(row, "last_name") == [(None, "Carlsen"), (date(2026, 3, 14), "Dam")]
+
+
 def test_a_protection_with_an_end_is_over_by_itself() -> None:
     protected = replace(
         ANNA, address_protected=True, protected_from=date(2026, 3, 10), protected_until=date(2027, 3, 10)
@@ -131,6 +143,9 @@ def test_death_emigration_and_a_new_number() -> None:
     row = row_of((ANNA, DAY), (dead, date(2026, 3, 6)))
     assert (row["ended_on"], row["status"], row["address_id"]) == (date(2026, 3, 4), "90", None)
     assert line(row, "address_id") == [(None, "unit-1"), (date(2026, 3, 4), None)]
+    undated = replace(dead, status_from=None)
+    row = row_of((ANNA, DAY), (undated, date(2026, 3, 5)), (replace(undated, civil_status="E"), date(2026, 3, 9)))
+    assert row["ended_on"] == date(2026, 3, 5)
     gone = replace(ANNA, status="80", status_from=date(2026, 3, 4), emigrated_on=date(2026, 3, 3), address=None)
     row = row_of((ANNA, DAY), (gone, date(2026, 3, 6)))
     assert row["ended_on"] is None
@@ -167,19 +182,26 @@ DAYS = st.integers(0, 60).map(lambda n: DAY + timedelta(days=n))
 def test_any_sequence_of_answers_says_on_each_day_what_was_said_last_of_it(
     answers: list[tuple[str, date | None, int]],
 ) -> None:
-    """Independent: the value of each day is painted over by each change, from its first day on."""
+    """Independent: every change paints over the days from its first day on, as the last answer that says it has it."""
     kept: list[tuple[Person, date]] = []
     seen = DAY
-    painted: dict[date, str] = {}
     calendar = [DAY + timedelta(days=n) for n in range(-1, 130)]
-    last: str | None = None
+    changes: list[tuple[str, date]] = []
     for name, since, pause in answers:
         seen += timedelta(days=pause)
         kept.append((replace(ANNA, last_name=name, name_from=since), seen))
-        start = calendar[0] if last is None else min(since or seen, seen)
-        if name != last:
-            painted |= {day: name for day in calendar if day >= start}
-        last = name
+        if kept[-2:-1] and (kept[-2][0].last_name, kept[-2][0].name_from) == (name, since):
+            continue  # the same answer again
+        if not changes:
+            changes.append((name, calendar[0]))
+        elif name != changes[-1][0]:
+            changes.append((name, min(since or seen, seen)))
+        elif since is not None and len(changes) > 1:
+            changes[-1] = (name, min(since, seen))
+    painted: dict[date, str] = {}
+    for name, start in changes:
+        painted |= {day: name for day in calendar if day >= start}
+    last = changes[-1][0]
     frame = rows_of(told(*kept))
     assert {day: on_day(frame, day)["last_name"].item() for day in calendar} == painted
     assert frame["last_name"].item() == last

@@ -14,7 +14,7 @@ NONE = pl.Series("subject", [], dtype=pl.String)
 
 def checks(*rows: tuple[str, int, bool]) -> pl.DataFrame:
     """Subject, days since it was asked, whether the register told of a change."""
-    told = [(subject, DAY - timedelta(days=days), recheck) for subject, days, recheck in rows]
+    told = [(subject, DAY - timedelta(days=days), recheck, None) for subject, days, recheck in rows]
     return pl.DataFrame(told, schema=CHECKS, orient="row")
 
 
@@ -36,6 +36,20 @@ def test_who_is_watched_or_was_asked_today_is_left_out() -> None:
     assert due(checks(("a", 400, True)), 30, "a") == [("a", "event")]
 
 
+def test_who_was_told_of_is_asked_daily_while_the_register_may_lag_behind() -> None:
+    until = [DAY - timedelta(days=1), DAY, DAY, DAY + timedelta(days=2)]
+    frame = checks(("a", 1, False), ("b", 1, False), ("c", 0, False), ("d", 3, False))
+    frame = frame.with_columns(pl.Series("again_until", until))
+    assert due(frame, 365, "a", "b", "c", "d") == [("b", "event"), ("d", "event")]
+
+
+def test_who_is_watched_has_a_turn_too_but_seldom() -> None:
+    frame = checks(*((f"{n}", 9, False) for n in range(9)))
+    watched = pl.Series("subject", [f"{n}" for n in range(8)])
+    turn = to_check(frame, DAY, sweep_days=30, watched=watched, watched_sweep_days=10)
+    assert turn["subject"].to_list() == ["8", "0"]
+
+
 def test_missed_days_are_made_up_for_little_by_little() -> None:
     everybody = checks(*((f"{n:03}", 40, False) for n in range(100)))
     assert len(due(everybody, 10)) == 40
@@ -49,11 +63,15 @@ def test_everybody_is_asked_once_in_so_many_days(parties: int, sweep_days: int) 
     longest = 0
     for n in range(1, 3 * sweep_days + 1):
         day = DAY + timedelta(days=n)
-        frame = pl.DataFrame([(subject, last, False) for subject, last in asked.items()], schema=CHECKS, orient="row")
+        frame = pl.DataFrame(
+            [(subject, last, False, None) for subject, last in asked.items()], schema=CHECKS, orient="row"
+        )
         turn = to_check(frame, day, sweep_days=sweep_days, watched=NONE)["subject"].to_list()
         assert len(turn) <= -(-parties // sweep_days)
         asked |= dict.fromkeys(turn, day)
         longest = max(longest, *((day - last).days for last in asked.values()))
-        again = pl.DataFrame([(subject, last, False) for subject, last in asked.items()], schema=CHECKS, orient="row")
+        again = pl.DataFrame(
+            [(subject, last, False, None) for subject, last in asked.items()], schema=CHECKS, orient="row"
+        )
         assert to_check(again, day, sweep_days=sweep_days, watched=NONE).is_empty(), "a second run on the day"
     assert longest <= sweep_days

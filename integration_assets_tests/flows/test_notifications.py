@@ -176,7 +176,8 @@ def test_a_delivery_costs_a_look_up_of_whom_it_names(
         {"field": "last_name", "from": None, "value": "Prøve"},
         {"field": "last_name", "from": TOMORROW, "value": "Ny"},
     ]
-    assert checked(following, registers, watch=True) == Checked(frozenset(), 0, 0, 0)
+    store.following.note_delivered(PERSON, result.subjects)
+    assert checked(following, registers, watch=True) == Checked(frozenset(), frozenset(), 0, 0, 0)
     assert asked(registers) == []
 
 
@@ -205,7 +206,7 @@ def test_a_register_that_lets_us_in_no_more_is_not_asked_again_and_again(
 
     monkeypatch.setattr(registers, "person", refuse)
     lookups = Lookups(store.answers, ids, registers, Mandate("a", "b"), as_of=TOMORROW, run_id="night", workers=1)
-    assert len(lookups.refresh(PERSON, [ANNA, BO, CARL]).unanswered) == 3
+    assert len(lookups.refresh(PERSON, dict.fromkeys((ANNA, BO, CARL), 1))) == 3
     assert len(calls) == 1
 
 
@@ -319,6 +320,101 @@ def test_subscriptions_follow_the_customer_relations(
     assert checked(later, registers).by_event == 1, "of changes meanwhile no event tells"
     # The register deletes a subscription and says so: it is made again, and she is asked again.
     service.numbers.discard(ANNA)
-    take_in(following, Deliveries(delivery(ended=(ANNA,))))
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 0)
+    later = at(store, ids, TODAY + timedelta(days=8))
+    take_in(later, Deliveries(delivery(ended=(ANNA,))))
+    assert follow_relations(later, service, named_living(later, PERSON)) == Subscribed(1, 0, 0)
+    assert checked(later, registers).by_event == 1
+
+
+def test_a_change_waits_until_the_registry_was_told(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None), ("2", ANNA, None))
+    following = at(store, ids, TOMORROW)
+    take_in(following, Deliveries(delivery(event(ANNA))))
+    registers.people[ANNA] = replace(registers.people[ANNA], last_name="Ny")
+    first = checked(following, registers)
+    assert first.changed == {str(ids.of("person", ANNA))}
+    # The run is killed before it delivers; the next one finds nothing to ask and all the more to deliver.
+    second = checked(following, registers)
+    assert (second.by_event, second.changed) == (0, first.changed)
+    store.following.note_delivered(PERSON, second.subjects)
+    assert checked(following, registers).changed == frozenset()
+
+
+def test_an_answer_to_another_question_leaves_the_mark(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None))
+    following = at(store, ids, TODAY)
+    take_in(following, Deliveries(delivery(event(ANNA))))
+    other_run = Lookups(store.answers, ids, registers, Mandate("a", "b"), as_of=TODAY, run_id="other")
+    other_run.people([ANNA], refresh=[ANNA])
     assert checked(following, registers).by_event == 1
+    assert checked(following, registers).by_event == 0
+
+
+def test_a_register_that_lags_behind_its_events_is_asked_again_on_the_next_days(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None), ("2", BO, None))
+    take_in(at(store, ids, TODAY), Deliveries(delivery(event(ANNA), event(BO))))
+    days = [at(store, ids, TODAY + timedelta(days=day)) for day in range(6)]
+    assert [checked(day, registers, watch=True).by_event for day in days[:2]] == [2, 2]
+    registers.people[ANNA] = replace(registers.people[ANNA], last_name="Ny")
+    assert checked(days[2], registers, watch=True).changed == {str(ids.of("person", ANNA))}
+    assert [checked(day, registers, watch=True).by_event for day in days[3:]] == [1, 0, 0]
+
+
+def test_a_new_number_that_the_register_does_not_know_yet_is_no_answer(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None), ("2", ANNA_NOW, None))
+    registers.people[ANNA] = replace(registers.people[ANNA], number=ANNA_NOW, status="60", address=None, last_name=None)
+    following = at(store, ids, TOMORROW)
+    take_in(following, Deliveries(delivery(event(ANNA))))
+    assert checked(following, registers).unanswered == 1
+    registers.people[ANNA_NOW] = person(ANNA_NOW, "Anna Prøve", HOME["address_id"])
+    assert checked(following, registers).unanswered == 0
+    # That nobody was known under the new number before does not make it another person.
+    assert rows_of(following, str(ids.of("person", ANNA)))["number"] == ANNA_NOW
+    assert store.answers.aliases()[ids.subject(f"person|{ANNA_NOW}")].party_id == str(ids.of("person", ANNA))
+
+
+def test_two_numbers_with_one_successor_are_one_person(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None), ("2", BO, None))
+    service, following = Subscriptions(), at(store, ids, TODAY)
+    follow_relations(following, service, named_living(following, PERSON))
+    for old in (ANNA, BO):
+        registers.people[old] = replace(registers.people[old], number=ANNA_NOW, status="60")
+    registers.people[ANNA_NOW] = person(ANNA_NOW, "Anna Prøve", HOME["address_id"])
+    following = at(store, ids, TOMORROW)
+    take_in(following, Deliveries(delivery(event(ANNA), event(BO))))
+    assert checked(following, registers).unanswered == 0
+    numbers = pl.Series("number", [ANNA, BO, ANNA_NOW])
+    assert person_ids(ids, numbers, store.answers.aliases()).n_unique() == 1
+    follow_relations(following, service, named_living(following, PERSON))
+    assert service.numbers == {ANNA_NOW}
+    relations(("1", ANNA, None), ask=False)
+    follow_relations(following, service, named_living(following, PERSON))
+    assert service.numbers == {ANNA_NOW}, "the other relation lives on"
+
+
+def test_a_subscription_to_a_former_number_is_ended_however_often_it_takes(
+    store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
+) -> None:
+    relations(("1", ANNA, None))
+    service, following = Subscriptions(), at(store, ids, TODAY)
+    follow_relations(following, service, named_living(following, PERSON))
+    registers.people[ANNA_NOW] = replace(registers.people[ANNA], number=ANNA_NOW)
+    registers.people[ANNA] = replace(registers.people[ANNA], number=ANNA_NOW, status="60")
+    following = at(store, ids, TOMORROW)
+    take_in(following, Deliveries(delivery(event(ANNA))))
+    checked(following, registers)
+    service.down = {ANNA}
+    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 1)
+    service.down = set()
+    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(0, 1, 0)
+    assert service.numbers == {ANNA_NOW}

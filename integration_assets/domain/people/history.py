@@ -2,8 +2,9 @@
 
 The first answer about a party holds always: what stood before it is not known. Each later answer that says something
 else holds from the register's own first day of it on (the day of the move, of the new name), or from the day on which
-it was first given where the register names none. An answer that reaches back replaces what was said of those days. A
-protection with an end is over from that day on without a further answer.
+it was first given where the register names none. An answer that reaches back replaces what was said of those days, and
+one that says the same of another first day moves it. A protection with an end is over from that day on without a
+further answer.
 """
 
 from datetime import date
@@ -69,9 +70,11 @@ def parties(versions: pl.DataFrame) -> pl.DataFrame:
     `versions` has VERSIONS and address_id: the uuid of each version's address in the address register, or null.
     """
     last = versions.sort("party_id", "version").unique("party_id", keep="last", maintain_order=True)
-    is_dead = (pl.col("party_kind") == "person") & (pl.col("status") == DEAD)
-    last = last.with_columns(
-        pl.when(is_dead).then(pl.coalesce("status_from", "seen_on")).otherwise("ceased_on").alias("ended_on")
+    last = last.join(_first_dead(versions), on="party_id", how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("dead_seen_on").is_not_null())
+        .then(pl.coalesce("status_from", "dead_seen_on"))
+        .otherwise("ceased_on")
+        .alias("ended_on")
     )
     several = pl.col("version").max().over("party_id") > 0
     changing = versions.filter(several | pl.col("protected_until").is_not_null().any().over("party_id"))
@@ -129,6 +132,14 @@ def on_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
     return result.drop("_row")
 
 
+def _first_dead(versions: pl.DataFrame) -> pl.DataFrame:
+    """party_id and dead_seen_on of persons who are dead by their last answer: the day of the first that said so."""
+    number = pl.col("version").cast(pl.Int64)
+    lived = pl.when(pl.col("status").ne_missing(DEAD)).then(number).max().over("party_id").fill_null(-1)
+    dead = versions.filter((pl.col("party_kind") == "person") & (number > lived)).sort("party_id", "version")
+    return dead.group_by("party_id", maintain_order=True).agg(pl.col("seen_on").first().alias("dead_seen_on"))
+
+
 def _lines(versions: pl.DataFrame) -> pl.DataFrame:
     """The pieces of every field: party_id, field, from (_ALWAYS at first), value; by party, field and day."""
     told = pl.concat(
@@ -146,7 +157,13 @@ def _lines(versions: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("value").eq_missing(before) & pl.col("until").eq_missing(before_until))
     )
     first = pl.col("version") == pl.col("version").min().over(_LINE)
-    pieces = told.filter(first | ~unchanged)
+    # Of a protection that is over the answer tells its end; that is no other first day of it.
+    told = told.with_columns((first | ~unchanged).alias("begins"), pl.when(~is_over | ~unchanged).then("since"))
+    run = told.with_columns(pl.col("begins").cum_sum().over(_LINE).alias("run"))
+    restated = pl.col("since").drop_nulls().last().over(*_LINE, "run")
+    pieces = run.with_columns(
+        pl.when(pl.col("run") > 1).then(pl.coalesce(restated, "from")).otherwise("from").alias("from")
+    ).filter("begins")
     ends = pieces.filter((pl.col("value") == "true") & pl.col("until").is_not_null())
     pieces = pl.concat(
         [
@@ -173,15 +190,25 @@ _TOLD: Final = {
     "version": pl.UInt32,
     "seen_on": pl.Date,
     "from": pl.Date,
+    "since": pl.Date,
     "value": pl.String,
     "until": pl.Date,
 }
 
 
 def _told(versions: pl.DataFrame, kind: str, field: str, day: str) -> pl.DataFrame:
-    """What each version says of a field: the value as text, its first day, and its announced end (protection only)."""
+    """What each version says of a field: the value as text, its first day, and its announced end (protection only).
+
+    `since` is the register's own first day of that value, null where it names none.
+    """
     value, until = pl.col(field), pl.lit(None, pl.Date)
-    since = pl.col(day)
+    since = pl.lit(None, pl.Date) if day == "seen_on" else pl.col(day)
+    if day == "name_from" and kind == "person":
+        # One day for the whole name: of a part that stayed it says nothing when another part changed.
+        whole = pl.concat_str("first_name", "middle_name", "last_name", separator="|", ignore_nulls=True)
+        stays = pl.col(field).eq_missing(pl.col(field).shift(1).over("party_id"))
+        another_part = stays & (whole != whole.shift(1).over("party_id")).fill_null(False)
+        since = pl.when(~another_part).then(since)
     if field == "address_id":
         # Nobody lives anywhere from the day on which she emigrated, disappeared or died.
         gone = pl.coalesce("emigrated_on", pl.when(~pl.col("status").is_in(_RESIDENT)).then("status_from"))
@@ -194,15 +221,14 @@ def _told(versions: pl.DataFrame, kind: str, field: str, day: str) -> pl.DataFra
         until = pl.when(value).then("protected_until")
         # A protection that is not there any more ended on the day that was announced, or when it was seen to be gone.
         since = pl.when(value).then("protected_from").otherwise(pl.when(over).then("protected_until"))
+    since = pl.min_horizontal(since, pl.when(since.is_not_null()).then("seen_on"))
     return versions.filter(pl.col("party_kind") == kind).select(
         "party_id",
         pl.lit(field).alias("field"),
         "version",
         "seen_on",
-        pl.when(first)
-        .then(pl.lit(_ALWAYS))
-        .otherwise(pl.min_horizontal(pl.coalesce(since, "seen_on"), "seen_on"))
-        .alias("from"),
+        pl.when(first).then(pl.lit(_ALWAYS)).otherwise(pl.coalesce(since, "seen_on")).alias("from"),
+        since.alias("since"),
         value.cast(pl.String).alias("value"),
         until.alias("until"),
     )

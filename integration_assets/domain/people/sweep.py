@@ -1,7 +1,8 @@
 """Who is to be looked up again: the register told of a change, or the party's turn in the rolling sweep has come.
 
 The sweep asks for everybody once in so many days, the same number each day, so that the cost of a day follows the
-number of parties and not the calendar. Who is subscribed to is left out: of her changes the register tells.
+number of parties and not the calendar. Of the changes of those who are subscribed to the register tells: they are swept
+much more seldom, in case that an event went astray.
 """
 
 import math
@@ -10,25 +11,38 @@ from typing import Final
 
 import polars as pl
 
-CHECKS: Final = pl.Schema({"subject": pl.String, "as_of": pl.Date, "recheck": pl.Boolean})
-"""When each subject was asked last, and whether the register told of a change since."""
+CHECKS: Final = pl.Schema({"subject": pl.String, "as_of": pl.Date, "recheck": pl.Boolean, "again_until": pl.Date})
+"""When each subject was asked last, whether the register told of a change since, and until when to ask daily."""
 
 _CATCH_UP: Final = 4
 """Days of missed sweeps are made up for with so many times the daily number at most."""
 
 
-def to_check(checks: pl.DataFrame, as_of: date, *, sweep_days: int, watched: pl.Series) -> pl.DataFrame:
+def to_check(
+    checks: pl.DataFrame, as_of: date, *, sweep_days: int, watched: pl.Series, watched_sweep_days: int | None = None
+) -> pl.DataFrame:
     """The subjects to ask again on `as_of`: columns subject, reason (event or sweep), the longest unasked first.
 
-    `checks` has CHECKS, one row per party that is to be kept true; `watched` are the subjects subscribed to. Nobody is
-    asked twice on one day. Each day's sweep takes the parties not watched, divided by `sweep_days`; where days were
-    missed, those overdue too, up to four times as many.
+    `checks` has CHECKS, one row per party that is to be kept true; `watched` are the subjects subscribed to, who are
+    swept in `watched_sweep_days` (None: never). But for those told of anew nobody is asked twice on one day. Each day's
+    sweep takes the parties divided by the days; where days were missed, those overdue too, up to four times as many.
     """
-    told = checks.filter("recheck").select("subject", reason=pl.lit("event"))
-    swept = checks.filter(~pl.col("recheck") & ~pl.col("subject").is_in(watched.implode()))
-    daily = math.ceil(swept.height / sweep_days)
-    waiting = swept.filter(pl.col("as_of") < as_of).sort("as_of", "subject")
+    lagging = (pl.col("again_until") >= as_of).fill_null(False) & (pl.col("as_of") < as_of)
+    told = pl.col("recheck") | lagging
+    is_watched = pl.col("subject").is_in(watched.implode())
+    turns = [
+        checks.filter(told).select("subject", reason=pl.lit("event")),
+        _turn(checks.filter(~told & ~is_watched), as_of, sweep_days),
+    ]
+    if watched_sweep_days is not None:
+        turns.append(_turn(checks.filter(~told & is_watched), as_of, watched_sweep_days))
+    return pl.concat(turns)
+
+
+def _turn(parties: pl.DataFrame, as_of: date, sweep_days: int) -> pl.DataFrame:
+    daily = math.ceil(parties.height / sweep_days)
+    waiting = parties.filter(pl.col("as_of") < as_of).sort("as_of", "subject")
     overdue = waiting.filter((pl.lit(as_of) - pl.col("as_of")).dt.total_days() >= sweep_days).height
-    asked_today = swept.height - waiting.height
+    asked_today = parties.height - waiting.height
     turn = waiting.head(min(max(daily - asked_today, overdue), _CATCH_UP * daily))
-    return pl.concat([told, turn.select("subject", reason=pl.lit("sweep"))])
+    return turn.select("subject", reason=pl.lit("sweep"))

@@ -8,8 +8,14 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """A column of the register's answers and three new tables."""
-    op.add_column("register_answer", sa.Column("recheck", sa.Boolean, nullable=False, server_default=sa.false()))
+    """Columns of the registers' answers and three new tables."""
+    for column in (
+        sa.Column("marked", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("answered", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("again_until", sa.Date),
+        sa.Column("to_deliver", sa.Boolean, nullable=False, server_default=sa.false()),
+    ):
+        op.add_column("register_answer", column)
     op.create_table(
         "person_alias",
         sa.Column("subject", sa.Text, nullable=False),
@@ -19,10 +25,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "person_subscription",
+        sa.Column("number_subject", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("number", sa.LargeBinary, nullable=False),
         sa.Column("since", sa.Date, nullable=False),
-        sa.PrimaryKeyConstraint("subject", name="pk_person_subscription"),
+        sa.PrimaryKeyConstraint("number_subject", name="pk_person_subscription"),
     )
     op.create_table(
         "event_cursor",
