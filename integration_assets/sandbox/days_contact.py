@@ -27,7 +27,7 @@ def _email(diary: Diary, row: Customer) -> None:
 
 
 def _typed_name(_diary: Diary, row: Customer) -> None:
-    row.name = row.name.removesuffix(_MANY) if row.name.endswith(_MANY) else f"{row.name[:70]}{_MANY}"
+    row.name = row.name.removesuffix(_MANY) if row.name.endswith(_MANY) else f"{row.name[:70].rstrip()}{_MANY}"
 
 
 def _master_id(diary: Diary, row: Customer) -> None:
