@@ -69,15 +69,22 @@ class Completion:
     def mains(self, questions: Sequence[Question]) -> dict[str, Found]:
         """The outcome for each main customer, by customer number."""
 
-        def ask(question: Question) -> Completed:
+        def found(question: Question, co_number: str | None) -> Completed:
             return complete_main(
                 question.name,
                 question.birth6,
                 question.consumption,
                 question.billing,
                 self._searches,
-                co_number=question.other_number,
+                co_number=co_number,
             )
+
+        def ask(question: Question) -> Completed:
+            completed = found(question, question.other_number)
+            if completed.outcome.certain or completed.outcome.kind is not CompletionKind.UNIQUE:
+                return completed
+            # Only now does the co-customer's number in force matter; the searches are not sent again.
+            return found(question, self._in_force(question.other_number))
 
         return self._answers("main", questions, ask)
 

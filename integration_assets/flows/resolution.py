@@ -185,10 +185,13 @@ def _completed(slots: pl.DataFrame, sources: CustomerSources, lookups: Lookups, 
         ]
 
     completion = Completion(lookups)
-    mains = completion.mains(questions("main", _typed_numbers(typed, "co")))
-    numbers = _typed_numbers(typed, "main") | {customer: number for customer, (number, _) in remembered["main"].items()}
-    numbers |= {customer: found.number for customer, found in mains.items() if found.number is not None}
-    cos = completion.cos(questions("co", numbers))
+    before = {
+        slot: _typed_numbers(typed, slot) | {customer: number for customer, (number, _) in remembered[slot].items()}
+        for slot in ("main", "co")
+    }
+    mains = completion.mains(questions("main", before["co"]))
+    now = {customer: found.number for customer, found in mains.items() if found.number is not None}
+    cos = completion.cos(questions("co", before["main"] | now))
     outcome = pl.concat([_outcomes("main", mains, remembered["main"]), _outcomes("co", cos, remembered["co"])])
     return _with_outcomes(slots, outcome)
 

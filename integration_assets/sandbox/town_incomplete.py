@@ -124,6 +124,18 @@ def a_century(builder: Builder, kind: str) -> None:
     _incomplete_co(row, young, _AMBIGUOUS)
 
 
+def like_the_co_customer(builder: Builder, kind: str) -> None:
+    """A main customer, known by an initial, who lives elsewhere; her co-customer shares initial and birth date."""
+    homes, people = builder.homes, builder.people
+    home = homes.take()
+    person = people.person(homes.take(), first_name=builder.draw.choice(_SHARED_INITIALS))
+    other = other_given_name(builder, person["first_name"], same_initial=True)
+    co = people.person(home, like=person, born=born(person), first_name=other)
+    name = f"{person['first_name'][0]}. {person['last_name']}"
+    row = _incomplete_row(builder, kind, person, home, _AMBIGUOUS, name=name)
+    _incomplete_co(row, co, _AMBIGUOUS)
+
+
 def gone(builder: Builder, kind: str) -> None:
     """A customer who lived at the place and does so no more."""
     home = builder.homes.take()
@@ -140,6 +152,24 @@ def gone(builder: Builder, kind: str) -> None:
         return
     stays = builder.people.person(home, born=other_birthday(builder.people, home, besides=left))
     _incomplete_co(builder.person_row(kind, stays, home), left, _GONE)
+
+
+def gone_but_not_alone(builder: Builder, kind: str) -> None:
+    """A customer who lived at the place, and somebody of her birth date who lives there still and is not meant."""
+    homes, people = builder.homes, builder.people
+    home = homes.take()
+    former = {**home.registered("2015-04-01"), "moved_out": "2025-12-01"}
+    if kind == "co_left":
+        left = people.person(homes.take(), former_addresses=[former])
+        people.person(home, born=born(left))
+        stays = people.person(home, born=other_birthday(people, home))
+        _incomplete_co(builder.person_row(kind, stays, home), left, _AMBIGUOUS)
+        return
+    first = builder.draw.choice(_SHARED_INITIALS)
+    dead = people.person(None, status="90", status_from="2025-12-01", former_addresses=[former], first_name=first)
+    people.person(home, like=dead, born=born(dead), first_name=other_given_name(builder, first, same_initial=True))
+    name = f"{first[0]}. {dead['last_name']}"
+    _incomplete_row(builder, kind, dead, home, _AMBIGUOUS, name=name)
 
 
 def in_a_house(builder: Builder, kind: str) -> None:
@@ -247,6 +277,8 @@ PLANTERS: Final[dict[str, Callable[[Builder, str], None]]] = {
     ),
     **dict.fromkeys(("incomplete_century", "co_century"), a_century),
     **dict.fromkeys(("incomplete_moved_out", "incomplete_dead", "incomplete_emigrated", "co_moved_out"), gone),
+    "incomplete_initial_of_co": like_the_co_customer,
+    **dict.fromkeys(("incomplete_initial_died", "co_left"), gone_but_not_alone),
     **dict.fromkeys(
         (
             "incomplete_block",

@@ -59,6 +59,7 @@ KINDS: Final = (
     _trying("incomplete_block_billed", 0.0002, "a namesake elsewhere in the block; bills go to the customer's flat"),
     # ... who cannot be told
     _trying("incomplete_initial_twins", 0.001, "an initial for the first name, and twins share it"),
+    _trying("incomplete_initial_died", 0.001, "an initial for the first name; dead, and a living twin shares it"),
     _trying("incomplete_century", 0.001, "a namesake who is a hundred years older lives there too"),
     _trying("incomplete_block_namesake", 0.0002, "a namesake of the same birth date lives elsewhere in the block"),
     _trying("incomplete_moved_out", 0.002, "moved away from the consumption place"),
@@ -77,6 +78,8 @@ KINDS: Final = (
     _trying("co_in_house_billed", 0.001, "the same, but bills go to the flat with floor and door"),
     _trying("co_at_both", 0.001, "one of her birth date at the consumption place, another at the billing address"),
     _trying("co_moved_out", 0.001, "the only one of the co-customer's birth date has moved away"),
+    _trying("co_left", 0.001, "the co-customer has moved away, somebody else of her birth date lives there"),
+    _trying("incomplete_initial_of_co", 0.001, "only a co-customer of her initial and birth date lives there"),
     Kind("co_unknown", 0.002, "co-customer's number is not in the register"),
     Kind("co_unreadable", 0.002, "co-customer's number has five digits"),
     Kind("company", 0.070, "company"),

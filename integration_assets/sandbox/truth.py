@@ -269,7 +269,7 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
             continue
         if row.reason is not None:
             refused.append(["resolved/customers", key, row.reason])
-        elif row.co_reason is not None:
+        if row.co_reason is not None:
             refused.append(["resolved/customers", f"{key}/co", row.co_reason])
         if town.places[row.place].address_id is None:
             refused.append(["resolved/consumption_addresses", key, "consumption_address_not_found"])

@@ -95,6 +95,7 @@ def test_a_hit_that_the_look_up_does_not_confirm_is_none(
     lookups: Lookups, registers: Registers, values: dict[str, Any] | None, reason: str
 ) -> None:
     at_home(registers, (ANNA, "Anna Prøve"))
+    registers.people[BO] = person(BO, "Anna Prøve")
     if values is None:
         del registers.people[ANNA]
     else:  # emigrated, another number now, another name in full
@@ -245,6 +246,41 @@ def test_not_under_a_number_either_that_replaced_hers(lookups: Lookups, register
     registers.people[ANNA] = person(TWIN, "Anna Prøve")
     question = replace(CO_QUESTION, birth6=ANNA[:6])
     assert co(lookups, ANNA, question).reason == "completion_no_match"
+
+
+def test_nor_is_the_co_customer_the_main_customer(lookups: Lookups, registers: Registers) -> None:
+    """The billing system has the co-customer's former number, of another birth date; only its look-up tells."""
+    former = "1503701234"
+    at_home(registers, (ANNA, "Anna Prøve"))
+    question = replace(QUESTION, name="A. Prøve", other_number=former)
+    assert main(lookups, question) == Found(ANNA, "consumption_address", None)
+    registers.people[former] = person(ANNA, "Anna Prøve")
+    lookups.people([former], refresh=[former])
+    assert main(lookups, replace(question, again=True)) == Found(None, None, "completion_ambiguous")
+    assert main(lookups, replace(question, name="Anna Prøve")) == Found(ANNA, "consumption_address", None)
+
+
+def test_a_main_customer_of_a_certain_name_does_not_wait_for_her_co_customer(
+    lookups: Lookups, registers: Registers
+) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"))
+    assert main(lookups, replace(QUESTION, other_number=BO)).number == ANNA
+    assert registers.asked == [("residents", HOME), ("person", ANNA)]
+
+
+def test_nor_one_who_is_unknown_and_born_on_the_same_day(lookups: Lookups, registers: Registers) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"))
+    question = replace(QUESTION, name="A. Prøve", other_number=f"{ANNA[:6]}0000")
+    assert main(lookups, question) == Found(None, None, "completion_ambiguous")
+    assert main(lookups, replace(question, other_number=f"{BO[:6]}0000")).number == ANNA
+
+
+def test_who_has_left_may_be_meant_by_an_initial_or_as_co_customer(lookups: Lookups, registers: Registers) -> None:
+    at_home(registers, (ANNA, "Anna Prøve"))
+    at_home(registers, (TWIN, "Anders Prøve"), moved_out=True)
+    assert main(lookups, replace(QUESTION, name="A. Prøve")) == Found(None, None, "completion_ambiguous")
+    assert main(lookups) == Found(ANNA, "consumption_address", None)
+    assert co(lookups, BO, replace(CO_QUESTION, birth6=ANNA[:6])) == Found(None, None, "completion_ambiguous")
 
 
 def test_nor_while_the_main_customer_is_unknown_herself(lookups: Lookups, registers: Registers) -> None:

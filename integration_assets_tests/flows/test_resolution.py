@@ -221,6 +221,16 @@ def test_nor_for_one_who_is_unknown_herself(town: Town) -> None:
     assert reasons(resolved) == [("1001", "completion_no_match"), ("1001/co", "co_completion_ambiguous")]
 
 
+@pytest.mark.parametrize("co_id_number", [ANNA_UNKNOWN, ANNA, TWIN])
+def test_nor_is_a_co_customer_of_the_same_birth_date_for_the_main_customer(town: Town, co_id_number: str) -> None:
+    """TWIN: her number in force is Anna's."""
+    town.registers.people[TWIN] = town.registers.people[ANNA]
+    town.registers.homes[HOUSE] = [resident(ANNA, "Anna Prøve")]
+    resolved = town.resolve(row("1001", ANNA_UNKNOWN, co_id_number, name="A. Prøve"))
+    assert resolved.rows.is_empty()
+    assert reasons(resolved)[0] == ("1001", "completion_ambiguous")
+
+
 def test_a_substitute_number_is_answered_here(town: Town) -> None:
     resolved = town.resolve(row("1001", "6101701234"), row("1002", "6101700000"))
     assert reasons(resolved) == [("1001", "not_a_person_number"), ("1002", "not_a_person_number")]

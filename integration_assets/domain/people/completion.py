@@ -2,8 +2,9 @@
 
 The missing digits are found by an address search in the person register: whoever lives at the customer's address, was
 born on the day that the first six digits say and has the customer's name. For a co-customer (ligestillingskunde) no
-name of her own is known, so exactly one person born on that day must live there. Only a unique hit is ever used, and
-only after the register's look-up of that person has borne it out (`verified`).
+name of her own is known, so exactly one person born on that day must live there. The billing system may still name
+somebody who has left or died: unless the name settles it, nobody else born on that day may have lived there either.
+Only a unique hit is ever used, and only after the register's look-up of that person has borne it out (`verified`).
 
 Whether completion is allowed at all (authority, legal basis) is decided by configuration, outside of this module.
 """
@@ -57,7 +58,8 @@ class CompletionOutcome:
     """The outcome of a completion; the number never shows in `repr`.
 
     Of a unique one: `certain`, the name is the same, which settles it whoever else may live elsewhere; `alone`, nobody
-    else of that birth date lives at the address. Of an ambiguous one: `candidates`, the numbers of those who fit.
+    else of that birth date lives or has lived at the address or is the co-customer. `candidates` are the numbers of
+    those who fit: of an ambiguous one, who live there; of one that is inactive only, who are gone.
     """
 
     kind: CompletionKind
@@ -81,7 +83,6 @@ Judge = Callable[[AddressKey, SearchResult], CompletionOutcome]
 _NOBODY: Final = CompletionOutcome(CompletionKind.NONE)
 _AMBIGUOUS: Final = CompletionOutcome(CompletionKind.AMBIGUOUS)
 _CAPPED: Final = CompletionOutcome(CompletionKind.INCOMPLETE_SEARCH)
-_INACTIVE: Final = CompletionOutcome(CompletionKind.INACTIVE_ONLY)
 
 
 def choose(
@@ -90,9 +91,10 @@ def choose(
     """The one resident of an address who can be the customer of this name, born on `birth6` (DDMMYY).
 
     A resident whose name is the same is meant. One whose name is only possibly the same is meant if nobody else of
-    that birth date lives there, and if she is not known to be somebody else: the co-customer (`co_number`). Two that
-    can be meant are ambiguous, be it one by the same and one by a possible name. Former residents, statuses outside
-    ACTIVE_STATUSES and incomplete numbers are never meant. An answer that the register has capped proves nothing.
+    that birth date lives or has lived there, whatever that one's name is today, and if the co-customer (`co_number`,
+    complete or not) was born on another day. Two that can be meant are ambiguous, be it one by the same and one by a
+    possible name. Former residents, statuses outside ACTIVE_STATUSES and incomplete numbers are never meant. An answer
+    that the register has capped proves nothing.
     """
     if not result.complete:
         return _CAPPED
@@ -101,10 +103,10 @@ def choose(
     fitting = [(hit, found) for hit, found in like if found is not Likeness.DIFFERENT]
     numbers = {hit.number for hit, _ in fitting if is_active(hit)}
     if len(numbers) != 1:
-        return _ambiguous(numbers) if numbers else _INACTIVE if fitting else _NOBODY
+        return _ambiguous(numbers) if numbers else _nobody_active(hit for hit, _ in fitting)
     (number,) = numbers
     certain = any(found is Likeness.SAME for hit, found in fitting if hit.number == number and is_active(hit))
-    alone = {hit.number for hit in born if is_active(hit)} == {number} and number != co_number
+    alone = {hit.number for hit in born} == {number} and not (co_number or "").startswith(birth6)
     if not (certain or alone):
         return _ambiguous(numbers)
     return CompletionOutcome(CompletionKind.UNIQUE, number, certain=certain, alone=alone)
@@ -115,8 +117,10 @@ def choose_unnamed(
 ) -> CompletionOutcome:
     """The only resident of an address who was born on `birth6` (DDMMYY), the main customer left out.
 
-    She must be the only one at the full address. Where it is not known in full (no floor or no door, and no unit of the
-    address register) and active residents live in several dwellings, she is ambiguous. Otherwise as `choose`.
+    She must be the only one at the full address, former residents and the dead included: as long as the billing system
+    has not heard of it, one of them may be meant. When she left is not known here, so even one who left before the
+    customer relation began makes it ambiguous. So do active residents in several dwellings where the address is not
+    known in full (no floor or no door, and no unit of the address register). Otherwise as `choose`.
     """
     if not result.complete:
         return _CAPPED
@@ -124,7 +128,9 @@ def choose_unnamed(
     born = [hit for hit in _born_that_day(birth6, place, there) if hit.number != main_number]
     numbers = {hit.number for hit in born if is_active(hit)}
     if len(numbers) != 1:
-        return _ambiguous(numbers) if numbers else _INACTIVE if born else _NOBODY
+        return _ambiguous(numbers) if numbers else _nobody_active(born)
+    if {hit.number for hit in born} != numbers:
+        return _ambiguous(numbers)
     living = [hit for hit in there if is_active(hit) and _lives_at(hit, place)]
     if not (place.floor and place.door) and not place.is_unit and len({(hit.floor, hit.door) for hit in living}) > 1:
         return _ambiguous(numbers)
@@ -134,6 +140,11 @@ def choose_unnamed(
 
 def _ambiguous(numbers: set[str]) -> CompletionOutcome:
     return CompletionOutcome(CompletionKind.AMBIGUOUS, candidates=frozenset(numbers))
+
+
+def _nobody_active(fitting: Iterable[Resident]) -> CompletionOutcome:
+    gone = frozenset(hit.number for hit in fitting)
+    return CompletionOutcome(CompletionKind.INACTIVE_ONLY, candidates=gone) if gone else _NOBODY
 
 
 def is_active(hit: Resident) -> bool:
@@ -185,7 +196,8 @@ def complete_main(
     """Completes the main customer: at the consumption address, then at the billing address.
 
     `search` asks the person register for one address; what it raises passes through. A place that is both is asked
-    once. The same name settles it; a possible one must not be contradicted at the other address.
+    once. The same name settles it; a possible one must not be contradicted at the other address. `co_number` is the
+    co-customer's number, complete or not: born on the same day, she may be the one whom a possible name found.
     """
 
     def judge(place: AddressKey, result: SearchResult) -> CompletionOutcome:
@@ -233,8 +245,8 @@ def _together(found: Sequence[Completed]) -> Completed:
     """One outcome of those at several addresses.
 
     Only one number may have been found, and whoever was ambiguous at one address must be made out at the other (the
-    house was typed here, the flat there). Unless the name is certain, every address must have been searched wholly.
-    Without a hit: the first outcome that says more than "nobody".
+    house was typed here, the flat there). Unless the name is certain, every address must have been searched wholly, and
+    nobody else who fits may have left the other one. Without a hit: the first outcome that says more than "nobody".
     """
     unique = [each for each in found if each.origin is not None]
     rivals = [each.outcome.candidates for each in found if each.outcome.kind is CompletionKind.AMBIGUOUS]
@@ -246,6 +258,9 @@ def _together(found: Sequence[Completed]) -> Completed:
         return certain
     if any(each.outcome.kind is CompletionKind.INCOMPLETE_SEARCH for each in found):
         return Completed(_CAPPED)
+    gone = [each.outcome.candidates for each in found if each.outcome.kind is CompletionKind.INACTIVE_ONLY]
+    if unique and not all(former <= numbers for former in gone):
+        return Completed(_AMBIGUOUS)
     telling = (each for each in found if each.outcome.kind is not CompletionKind.NONE)
     return next(iter(unique), None) or next(telling, Completed(_NOBODY))
 
@@ -254,12 +269,12 @@ def verified(outcome: CompletionOutcome, person: Person | None, birth6: str, nam
     """A unique outcome as far as the register's look-up of the hit bears it out; `name` None compares no name.
 
     The number in force must be the one that was found, the person born on `birth6` and active. Her name must be the
-    same in full; a possible one is enough where nobody else of that birth date lives at the address.
+    same in full; a possible one is enough for an outcome that is `alone`.
     """
     if person is None or person.number != outcome.number or not _is_born(person, birth6):
         return CompletionOutcome(CompletionKind.ERROR)
     if person.status.zfill(2) not in ACTIVE_STATUSES:
-        return _INACTIVE
+        return CompletionOutcome(CompletionKind.INACTIVE_ONLY)
     if name is not None:
         like = likeness_to_full_name(name, person.first_name, person.middle_name, person.last_name)
         if same_name(name, person.addressing_name):  # as the register itself shortens and cuts it
