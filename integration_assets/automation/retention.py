@@ -50,7 +50,8 @@ def history_kept_since(as_of: date, days: int) -> datetime:
 
 
 def old_runs(instance: dg.DagsterInstance, before: datetime) -> Sequence[str]:
-    """Ids of the runs that ended before an instant and may be deleted: never the newest of a job and partition."""
+    """Ids of the runs that ended before an instant and may be deleted: never the newest of a job, or of an
+    asset, and partition."""
     return deletable_runs(past_runs(instance), before)
 
 
@@ -80,7 +81,9 @@ def _past(record: dg.RunRecord, areas: Sequence[str]) -> PastRun:
         stamp = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
         ended = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
     succeeded = run.status == dg.DagsterRunStatus.SUCCESS
-    return PastRun(run.run_id, run.job_name, _partitions(run.tags, areas), ended, succeeded)
+    # The assets that were chosen of a job; one that was started as a whole stands for itself.
+    chosen = tuple(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    return PastRun(run.run_id, chosen or (run.job_name,), _partitions(run.tags, areas), ended, succeeded)
 
 
 def _partitions(tags: Mapping[str, str], areas: Sequence[str]) -> tuple[str, ...]:

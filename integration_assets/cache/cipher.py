@@ -22,6 +22,9 @@ _NONCE = 12
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _FIRST_KEY: Final = "k1"
 
+SHORTEST_SECRET: Final = 16
+"""Bytes that a secret must have before a cache is sealed with it for the first time."""
+
 HOW_TO_GIVE_KEYS: Final = (
     "The current key is INTEGRATION_CIPHER_KEY under the id INTEGRATION_CIPHER_KEY_ID; "
     'all others belong into INTEGRATION_CIPHER_FORMER_KEYS, as JSON: {"id": "secret"}.'
@@ -55,6 +58,7 @@ class Cipher:
                 "underscores, and begins with a letter or a digit."
             )
         self._ciphers = {key_id.encode(): AESGCM(key) for key_id, key in keys.items()}
+        self.short: frozenset[str] = frozenset()
         self.current = current
         self._current = self._ciphers[current.encode()]
         self._header = _header(current)
@@ -66,10 +70,15 @@ class Cipher:
 
     @classmethod
     def from_secrets(cls, secrets: Mapping[str, str], current: str) -> "Cipher":
-        """A cipher with a key for each id, derived (HKDF-SHA-256) from its secret; `current` seals new values."""
+        """A cipher with a key for each id, derived (HKDF-SHA-256) from its secret; `current` seals new values.
+
+        `short` names the keys whose secret is shorter than SHORTEST_SECRET: they open, but begin no new use.
+        """
         if empty := sorted(key_id for key_id, secret in secrets.items() if not secret):
             raise CipherError(f"The secret of the cache's cipher is empty: key {', '.join(empty)}. {HOW_TO_GIVE_KEYS}")
-        return cls({key_id: _derived(key_id, secret) for key_id, secret in secrets.items()}, current)
+        cipher = cls({key_id: _derived(key_id, secret) for key_id, secret in secrets.items()}, current)
+        cipher.short = frozenset(key_id for key_id, secret in secrets.items() if len(secret.encode()) < SHORTEST_SECRET)
+        return cipher
 
     @property
     def key_ids(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ parties or hashed numbers is shown from its first day. Whether something may go 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -24,11 +25,19 @@ _BY_BUSINESS_KEY: Final = frozenset({"cache_accounts", "cache_customer_roles", "
 _PLACES: Final = ("installations", "addresses")
 _NOT_SHOWN: Final = frozenset({"fingerprint", "desired_fingerprint", "delivered_fingerprint", "found_of"})
 
+_DELETED: Final = (
+    f"SELECT FROM rejection AS r WHERE r.asset = '{'/'.join(KMD_CUSTOMERS.asset)}' AND r.record_key = :number "
+    "AND r.reason = 'vanished_from_source' AND r.closed_on IS NULL"
+)
+"""Open rejections that say that KMD EE deleted the row of a customer number; the row is kept as it was known."""
+
+_WASHED_TO: Final = "(kind, normalized) IN (SELECT kind, normalized FROM washing WHERE text = ANY(:texts))"
+
 
 @dataclass(frozen=True)
 class Identity:
     """By what rows are found: a customer number, the parties that it names or named, their numbers, the hashes of those
-    (`subjects`), and the address texts of the customer's rows."""
+    (`subjects`), and the address texts that the washing was asked about for the customer's rows."""
 
     customer_number: str
     parties: frozenset[str]
@@ -68,12 +77,8 @@ def identify(connection: sa.Connection, cipher: Cipher, customer_number: str) ->
     named = {"system": ["lora"], "entity": ["customers"], "object_id": sorted(parties)}
     for row in _selected(connection, cipher, "delivery", named, together=True):
         numbers |= {number for number in [row["desired"].get("number")] if number}
-    texts: set[str] = set()
-    for table in _line_tables():
-        for row in _selected(connection, cipher, table, {"customer_number": [customer_number]}):
-            texts |= {row["address_line"]} - {None}
     complete = frozenset(number for number in numbers if len(number) >= 8 and not number.endswith("0000"))
-    return Identity(customer_number, frozenset(parties), complete, texts=frozenset(texts))
+    return Identity(customer_number, frozenset(parties), complete)
 
 
 def sections(
@@ -92,17 +97,24 @@ def sections(
         if table.name == "register_answer":
             subjects = sorted({subject for _, subject in answers} | identity.subjects)
             rows = _selected(connection, cipher, table.name, {"subject": subjects})
+        if table.name == "address_decision":
+            query = sa.text(f"SELECT * FROM address_decision WHERE {_WASHED_TO} ORDER BY kind, normalized")
+            rows = [dict(row) for row in connection.execute(query, {"texts": sorted(identity.texts)}).mappings()]
         if rows:
             found.append(Section(table.name, rows))
     return found
 
 
-def living_rows(connection: sa.Connection, customer_number: str) -> bool:
-    """Whether the source has the customer number, or an earlier step still names it, in any supply area."""
+def in_force(connection: sa.Connection, customer_number: str) -> bool:
+    """Whether the source has the customer number, or an earlier step still names it, in any supply area.
+
+    A row that was found deleted in the source (an open rejection says so) is not in force, though it is kept as known.
+    """
     return any(
         connection.execute(
             sa.text(
-                f'SELECT EXISTS (SELECT FROM "{table.name}" WHERE customer_number = :number AND vanished_at IS NULL)'
+                f'SELECT EXISTS (SELECT FROM "{table.name}" AS t WHERE customer_number = :number '
+                f"AND vanished_at IS NULL AND NOT EXISTS ({_DELETED} AND r.supply_area = t.supply_area))"
             ),
             {"number": customer_number},
         ).scalar_one()
@@ -110,66 +122,69 @@ def living_rows(connection: sa.Connection, customer_number: str) -> bool:
     )
 
 
-def living_elsewhere(connection: sa.Connection, identity: Identity) -> dict[str, list[str]]:
-    """The other customer numbers in force that name a party, by party; parties without any are absent."""
-    query = (
-        f"SELECT party, array_agg(DISTINCT customer_number ORDER BY customer_number) "
-        f'FROM "{RESOLVED_CUSTOMERS.name}", unnest(ARRAY[party_id, co_party_id]) AS party '
-        "WHERE vanished_at IS NULL AND customer_number <> :number AND party = ANY(:parties) GROUP BY party"
-    )
-    parameters = {"number": identity.customer_number, "parties": sorted(identity.parties)}
-    return {party: list(numbers) for party, numbers in connection.execute(sa.text(query), parameters)}
+def deleted_on(connection: sa.Connection, customer_number: str) -> date | None:
+    """The day since when the source has no row of a customer number that is kept as it was known; None: none is."""
+    query = sa.text(_DELETED.replace("SELECT FROM", "SELECT min(r.first_on) FROM", 1))
+    return connection.execute(query, {"number": customer_number}).scalar_one()
 
 
 def erase_rows(engine: sa.Engine, table: EntityTable, column: str, values: Collection[str]) -> int:
-    """Takes rows out of an entity table, living or vanished, whose `column` has one of these values.
+    """Takes rows out of an entity table, living or vanished, whose `column` has one of these values; how many.
 
     Where a living one was among them, the partition's packed fingerprints go too: the next merge makes them from the
     rows that are there. Merges of the same partition wait, and this waits for them.
     """
     where = f'"{column}" = ANY(:values)'
-    parameters = {"values": sorted(values)}
-    erased = 0
+    return _changed(engine, table, f'DELETE FROM "{table.name}"', where, {"values": sorted(values)})
+
+
+def reduce_rows(engine: sa.Engine, customer_number: str, parties: Collection[str]) -> int:
+    """Empties the rows of resolved/customers of a customer number; how many there are. They count as vanished then.
+
+    What stays is the customer number and until when there was a row, and of these `parties` that they are named: their
+    object is known by the lowest customer number that ever named them.
+    """
+    kept = {"customer_number", "supply_area"}
+    named: dict[str, str] = {}
+    for party, told in (
+        ("party_id", ("party_id", "party_kind", "number")),
+        ("co_party_id", ("co_party_id", "co_number")),
+    ):
+        named |= {name: f"CASE WHEN {party} = ANY(:parties) THEN {name} END" for name in told}
+    cleared = (f'"{name}" = {named.get(name, "NULL")}' for name in RESOLVED_CUSTOMERS.schema if name not in kept)
+    change = f'UPDATE "{RESOLVED_CUSTOMERS.name}" SET {", ".join(cleared)}, vanished_at = coalesce(vanished_at, now())'
+    parameters = {"number": customer_number, "parties": sorted(parties)}
+    return _changed(engine, RESOLVED_CUSTOMERS, change, "customer_number = :number", parameters)
+
+
+def own_decisions(texts: Collection[str]) -> tuple[str, Mapping[str, Any]]:
+    """The condition of the operators' decisions that only these address texts are read by, and its parameters."""
+    condition = (
+        f"{_WASHED_TO} AND NOT EXISTS (SELECT FROM washing AS w WHERE w.kind = address_decision.kind "
+        "AND w.normalized = address_decision.normalized AND w.text <> ALL(:texts))"
+    )
+    return condition, {"texts": sorted(texts)}
+
+
+def _changed(engine: sa.Engine, table: EntityTable, change: str, where: str, parameters: Mapping[str, Any]) -> int:
+    """Changes the rows that the condition holds for, partition by partition; how many there were."""
+    changed = 0
     with engine.connect() as connection:
         query = sa.text(f'SELECT DISTINCT "{table.partition}" FROM "{table.name}" WHERE {where} ORDER BY 1')
         areas = connection.execute(query, parameters).scalars().all()
     for area in areas:
+        here = {**parameters, "area": area, "table": table.name}
+        there = f'{where} AND "{table.partition}" = :area'
         with engine.begin() as connection:
             lock = lock_key(f"merge {table.name} {area}")
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
-            gone = connection.execute(
-                sa.text(
-                    f'DELETE FROM "{table.name}" WHERE {where} AND "{table.partition}" = :area RETURNING vanished_at'
-                ),
-                {**parameters, "area": area},
-            ).scalars()
-            instants = gone.all()
-            erased += len(instants)
-            if any(instant is None for instant in instants):
-                connection.execute(
-                    sa.text("DELETE FROM partition_fingerprint WHERE table_name = :table AND area = :area"),
-                    {"table": table.name, "area": area},
-                )
-    return erased
-
-
-def texts_of_others(connection: sa.Connection, identity: Identity) -> frozenset[str]:
-    """Those of the identity's address texts that rows of other customer numbers use too."""
-    used: set[str] = set()
-    for table in _line_tables():
-        query = (
-            f'SELECT DISTINCT address_line FROM "{table}" '
-            "WHERE customer_number <> :number AND address_line = ANY(:texts)"
-        )
-        parameters = {"number": identity.customer_number, "texts": sorted(identity.texts)}
-        used.update(connection.execute(sa.text(query), parameters).scalars())
-    return frozenset(used)
-
-
-def _line_tables() -> list[str]:
-    return [
-        table.name for table in metadata.sorted_tables if {"customer_number", "address_line"} <= set(table.c.keys())
-    ]
+            query = sa.text(f'SELECT EXISTS (SELECT FROM "{table.name}" WHERE {there} AND vanished_at IS NULL)')
+            living = connection.execute(query, here).scalar_one()
+            changed += connection.execute(sa.text(f"{change} WHERE {there}"), here).rowcount
+            if living:
+                forget = "DELETE FROM partition_fingerprint WHERE table_name = :table AND area = :area"
+                connection.execute(sa.text(forget), here)
+    return changed
 
 
 def _conditions(table: sa.Table, identity: Identity) -> dict[str, list[str]]:

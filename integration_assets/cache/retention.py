@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.copying import fetch
-from integration_assets.domain.tables import ADDRESS_REGISTER, ENTITY_TABLES, RESOLVED_CUSTOMERS
+from integration_assets.domain.tables import ADDRESS_REGISTER, ENTITY_TABLES, KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 
 BATCH_ROWS: Final = 1000
 
@@ -46,8 +46,12 @@ def old_audit(before: datetime) -> Expired:
 
 
 def old_journal(before: datetime) -> Expired:
-    """Steps of runs that ended before an instant."""
-    return Expired("journal", "ended_at < :before", {"before": before})
+    """Steps of runs that ended before an instant, but the last of each step in each supply area.
+
+    What a step did last is looked at by sensors: a row before it would start a run for nothing.
+    """
+    last = "SELECT step, max(ended_at) FROM journal LEFT JOIN LATERAL unnest(areas) AS area ON true GROUP BY step, area"
+    return Expired("journal", f"ended_at < :before AND (step, ended_at) NOT IN ({last})", {"before": before})
 
 
 def old_rejections(before: date) -> Expired:
@@ -55,30 +59,42 @@ def old_rejections(before: date) -> Expired:
     return Expired("rejection", "closed_on < :before", {"before": before})
 
 
-def vanished_rows(before: datetime) -> list[Expired]:
+def vanished_rows(before: datetime, living: Collection[str], undated: Collection[str]) -> list[Expired]:
     """Rows that vanished from their source before an instant, of all entity tables but the address register.
 
-    The former rows of a party that has others stay: which customer number a party goes by, and the phone number it is
-    called by, are told from all its rows.
+    The former rows of a party that has others, or is among the `living`, stay: which customer number a party goes by,
+    and the phone number it is called by, are told from all its rows. So do those of the `undated` customer numbers,
+    whose end is told by nothing else.
     """
     found: list[Expired] = []
     for table in ENTITY_TABLES.values():
         if table is ADDRESS_REGISTER:  # public data
             continue
-        condition = "vanished_at < :before"
+        condition, parameters = "vanished_at < :before", {"before": before}
         if table is RESOLVED_CUSTOMERS:
-            condition += "".join(
-                f" AND coalesce({column}, '') NOT IN ({_LIVING_PARTIES})" for column in ("party_id", "co_party_id")
+            needed = f"{_LIVING_PARTIES} UNION SELECT unnest(CAST(:living AS text[]))"
+            condition += " AND customer_number <> ALL(:undated)" + "".join(
+                f" AND coalesce({column}, '') NOT IN ({needed})" for column in ("party_id", "co_party_id")
             )
-        found.append(Expired(table.name, condition, {"before": before}))
+            parameters |= {"living": list(living), "undated": list(undated)}
+        found.append(Expired(table.name, condition, parameters))
     return found
 
 
-def answers_under(subjects: Collection[tuple[str, str]]) -> Expired:
-    """Register answers by service and subject."""
+def answers_under(subjects: Collection[tuple[str, str]], before: date | None = None) -> Expired:
+    """Register answers by service and subject; those given before a day, where one is named."""
     services, keys = [service for service, _ in subjects], [subject for _, subject in subjects]
     condition = "(service, subject) IN (SELECT * FROM unnest(CAST(:services AS text[]), CAST(:subjects AS text[])))"
-    return Expired("register_answer", condition, {"services": services, "subjects": keys})
+    parameters: dict[str, Any] = {"services": services, "subjects": keys}
+    if before is not None:
+        condition, parameters = f"{condition} AND as_of < :before", parameters | {"before": before}
+    return Expired("register_answer", condition, parameters)
+
+
+def washed_texts(engine: sa.Engine) -> pl.DataFrame:
+    """The address texts that answers are kept of: text, each once; the empty one tells nothing and is left out."""
+    with engine.connect() as connection:
+        return fetch(connection, "SELECT DISTINCT text FROM washing WHERE text <> ''", {"text": pl.String}, [])
 
 
 def count(engine: sa.Engine, expired: Expired) -> int:
@@ -119,6 +135,24 @@ def delivered_parties(engine: sa.Engine) -> pl.DataFrame:
     schema = {"party_id": pl.String, "known_on": pl.Date, "settled": pl.Boolean}
     with engine.connect() as connection:
         return fetch(connection, query, schema, [list(PERSONAL_ENTITIES)])
+
+
+def presumed_ends(engine: sa.Engine) -> pl.DataFrame:
+    """When customer roles ended whose relation no living row tells of: object_id, presumed_end.
+
+    That is the day on which the relation's last row vanished or, where none is kept, the day of the role's last change.
+    """
+    rows = " UNION ALL ".join(
+        f'SELECT customer_number, vanished_at FROM "{table.name}"' for table in (KMD_CUSTOMERS, RESOLVED_CUSTOMERS)
+    )
+    query = (
+        "SELECT role.object_id, coalesce(max(known.vanished_at), role.desired_at)::date FROM delivery AS role "
+        f"LEFT JOIN ({rows}) AS known ON known.customer_number = role.business_key "
+        "WHERE role.system = 'lora' AND role.entity = 'customer_roles' GROUP BY role.object_id, role.desired_at "
+        "HAVING count(known.customer_number) = count(known.vanished_at)"
+    )
+    with engine.connect() as connection:
+        return fetch(connection, query, {"object_id": pl.String, "presumed_end": pl.Date}, [])
 
 
 def blank_parties(engine: sa.Engine, parties: Sequence[str], roles: Sequence[str]) -> int:

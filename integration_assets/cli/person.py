@@ -29,6 +29,7 @@ TITLES = {
     "rejection": "What could not be processed",
     "audit": "Audit: look-ups in registers, and requests like this one",
     "washing": "Address texts and what they were found to mean",
+    "address_decision": "What operators decided that those texts mean",
 }
 
 

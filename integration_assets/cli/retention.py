@@ -19,6 +19,7 @@ SENTENCES = {
     "closed_rejections": "closed rejections",
     "journal_rows": "rows of the journal",
     "audit_rows": "rows of the audit",
+    "address_texts": "answers to address texts that no row asks about",
     "runs_of_history": "runs of Dagster's history",
 }
 

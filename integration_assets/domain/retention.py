@@ -7,6 +7,7 @@ from the end of the accounting year (regnskabsår) that they concern. Storage li
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import product
 from typing import Final
 
 import polars as pl
@@ -69,11 +70,11 @@ def unneeded_answers(answers: pl.DataFrame, subjects: pl.Series, numbers: pl.Ser
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run of the history: its job, the partitions it worked on (none: it has no partitions), when it ended (None: it
-    has not) and whether it succeeded."""
+    """A run of the history: what it made (its job, or the assets that were chosen), the partitions it worked on (none:
+    it has no partitions), when it ended (None: it has not) and whether it succeeded."""
 
     run_id: str
-    job: str
+    made: tuple[str, ...]
     partitions: tuple[str, ...]
     ended_at: datetime | None
     succeeded: bool
@@ -82,17 +83,16 @@ class PastRun:
 def deletable_runs(runs: Iterable[PastRun], before: datetime) -> Sequence[str]:
     """Ids of the runs that ended before an instant and that nobody will ask for, the oldest first.
 
-    Of each job and partition the newest run stays, and the newest that succeeded: what an asset's page says of a
-    partition is told by the events of these runs, and goes when they go.
+    Of each job (of each asset, where assets were chosen) and partition the newest run stays, and the newest that
+    succeeded: what an asset's page says of a partition is told by the events of these runs, and goes when they go.
     """
     needed: set[str] = set()
     seen: set[tuple[str, str, bool]] = set()
     finished = [(run.ended_at, run) for run in runs if run.ended_at is not None]
     finished.sort(key=lambda each: (each[0], each[1].run_id), reverse=True)
     for _, run in finished:
-        for partition in run.partitions or ("",):
-            for kind in {False, run.succeeded}:
-                if (run.job, partition, kind) not in seen:
-                    seen.add((run.job, partition, kind))
-                    needed.add(run.run_id)
+        told = set(product(run.made, run.partitions or ("",), {False, run.succeeded}))
+        if told - seen:
+            needed.add(run.run_id)
+        seen |= told
     return [run.run_id for ended_at, run in reversed(finished) if ended_at < before and run.run_id not in needed]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
@@ -16,17 +17,25 @@ from integration_assets.cache import person_data, retention
 from integration_assets.cache.person_data import Identity, Section
 from integration_assets.cache.register_answers import Lookup
 from integration_assets.cache.store import Cache
-from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.numbers import Cpr
+from integration_assets.domain.registry.ending import ended
 from integration_assets.domain.retention import kept_for_the_books_until
-from integration_assets.domain.tables import ENTITY_TABLES, REGISTRY_ROWS
-from integration_assets.flows.retention import answer_subjects
+from integration_assets.domain.tables import ENTITY_TABLES, REGISTRY_ROWS, RESOLVED_CUSTOMERS
+from integration_assets.flows.address_texts import texts_in_use
+from integration_assets.flows.retention import (
+    answer_subjects,
+    blank_parties,
+    dated_roles,
+    living_parties,
+    parties_of,
+)
 
 ACCESS: Final = "access_request"
 ERASURE: Final = "erasure_request"
 
 _ANY_DAY: Final = date.max
+_OF_RELATIONS: Final = ("customer_relations", "customer_roles", "agreements")
 _PERSONAL_NUMBER: Final = re.compile(r"(?<!\d)[0-7]\d[01]\d{3}-?\d{4}(?!\d)")
 
 
@@ -58,7 +67,13 @@ def held(cache: Cache, ids: ObjectIds, customer_number: str) -> Held:
         identity = person_data.identify(connection, cache.cipher, customer_number)
         numbers = pl.Series("number", sorted(identity.numbers), dtype=pl.String)
         subjects = {_request_subject(ids, customer_number), *answer_subjects(cache, ids, numbers)}
-        identity = replace(identity, subjects=frozenset(subjects))
+        texts = texts_in_use(cache).filter(pl.col("customer_number") == customer_number)["text"]
+        identity = replace(
+            identity,
+            parties=identity.parties | {*parties_of(cache, ids, numbers).drop_nulls()},
+            subjects=frozenset(subjects),
+            texts=frozenset(texts),
+        )
         found = person_data.sections(connection, cache.cipher, identity, _answers(cache, identity))
     if not any(section.table != "audit" for section in found):
         raise RequestRefused(f"The cache holds nothing on the customer number {customer_number}.")
@@ -95,24 +110,29 @@ def erase(
     """
     whole = held(cache, ids, customer_number)
     with cache.engine.connect() as connection:
-        if person_data.living_rows(connection, customer_number):
+        if person_data.in_force(connection, customer_number):
             raise RequestRefused(
                 f"Customer number {customer_number} is in force: KMD EE has its row, and the next run would bring back "
-                "whatever is erased here. End the customer relation, or correct it, in KMD EE first. When KMD EE no "
-                "longer shows the row and a run has seen that, ask again. Nothing was erased."
+                "whatever is erased here. End the customer relation, or correct it, in KMD EE first. When a run has "
+                "seen that KMD EE no longer shows the row, or has reported it as vanished_from_source because it was "
+                "deleted there, ask again. Nothing was erased."
             )
-        elsewhere = person_data.living_elsewhere(connection, whole.identity)
+        deleted_on = person_data.deleted_on(connection, customer_number)
     steps: Sequence[Callable[[_Erasure], Erased]] = (
         _answers_of_registers,
-        _rejections,
         _address_texts,
         _payloads,
-        _rows,
         _relations,
+        _rows,
+        _rejections,
         _following,
         _audit,
     )
-    work = _Erasure(cache, ids, whole, elsewhere, as_of, first_month, dry_run)
+    living = living_parties(cache, ids).filter(
+        pl.col("customer_number") != customer_number, pl.col("party_id").is_in(sorted(whole.identity.parties))
+    )
+    roles = dated_roles(cache)
+    work = _Erasure(cache, ids, whole, living, roles, deleted_on, as_of, first_month, dry_run)
     done = [step(work) for step in steps]
     if not dry_run:
         total = sum(each.erased for each in done)
@@ -122,12 +142,16 @@ def erase(
 
 @dataclass(frozen=True)
 class _Erasure:
-    """The erasure at work; `elsewhere` has the other customer numbers in force, by party that they name."""
+    """The erasure at work; `elsewhere` has the parties that other customer numbers in force name (`living_parties`),
+    `roles` all roles (`dated_roles`), `deleted_on` the day since when KMD EE lacks the row of the number, or None.
+    """
 
     cache: Cache
     ids: ObjectIds
     whole: Held
-    elsewhere: dict[str, list[str]]
+    elsewhere: pl.DataFrame
+    roles: pl.DataFrame
+    deleted_on: date | None
     as_of: date
     first_month: int
     dry_run: bool
@@ -137,14 +161,39 @@ class _Erasure:
         return self.whole.identity.customer_number
 
     @property
-    def free(self) -> list[str]:
-        """The parties that no other customer number in force names."""
-        return sorted(self.whole.identity.parties - self.elsewhere.keys())
+    def staying(self) -> list[str]:
+        """The parties that other customer numbers in force name."""
+        return self.elsewhere["party_id"].unique().sort().to_list()
 
     @property
     def others(self) -> str:
         """The customer numbers in force that name one of the parties, as text."""
-        return ", ".join(sorted({number for numbers in self.elsewhere.values() for number in numbers}))
+        return ", ".join(self.elsewhere["customer_number"].unique().sort())
+
+    @cached_property
+    def until(self) -> Mapping[str, date]:
+        """Until when the books need the parties that nobody else names, as far as they are delivered in full."""
+        parties = retention.delivered_parties(self.cache.engine)
+        free = sorted(self.whole.identity.parties - set(self.staying))
+        ends = self.roles.select("party_id", end=self._ends()).group_by("party_id").agg(pl.col("end").max())
+        mine = parties.filter(pl.col("party_id").is_in(free), "settled").join(ends, on="party_id", how="left")
+        return {
+            party: kept_for_the_books_until(end or known, self.first_month)
+            for party, end, known in mine.select("party_id", "end", "known_on").iter_rows()
+        }
+
+    @property
+    def gone(self) -> list[str]:
+        """The parties whose payloads go."""
+        return sorted(party for party, day in self.until.items() if day <= self.as_of)
+
+    def _ends(self) -> pl.Expr:
+        """The end of each role: of a deleted customer number the day of that; one still open counts as ended today."""
+        end = pl.col("valid_to").fill_null(self.as_of)
+        if self.deleted_on is None:
+            return end
+        own = pl.col("customer_number") == self.number
+        return pl.when(own).then(pl.min_horizontal("valid_to", pl.lit(self.deleted_on))).otherwise(end)
 
     def rows(self, table: str) -> list[Mapping[str, Any]]:
         return [row for section in self.whole.sections if section.table == table for row in section.rows]
@@ -171,61 +220,36 @@ def _rejections(work: _Erasure) -> Erased:
 
 
 def _address_texts(work: _Erasure) -> Erased:
-    with work.cache.engine.connect() as connection:
-        others = person_data.texts_of_others(connection, work.whole.identity)
-    own = sorted(work.whole.identity.texts - others)
-    erased = work.remove(retention.Expired("washing", "text = ANY(:texts)", {"texts": own}))
-    why = (
-        "Texts that other customers have too stay: they tell nothing of this one." if others else "All were hers alone."
-    )
-    return Erased("address texts and the evidence of their washing", erased, len(others), why)
+    in_use = texts_in_use(work.cache)
+    # An installation has no customer number: its texts are others' too.
+    theirs = in_use.filter(pl.col("customer_number").fill_null("") != work.number)["text"]
+    washed = {row["text"] for row in work.rows("washing")}
+    own = washed - set(theirs)
+    erased = work.remove(retention.Expired("address_decision", *person_data.own_decisions(own)))
+    erased += work.remove(retention.Expired("washing", "text = ANY(:texts)", {"texts": sorted(own)}))
+    kept = len(washed - own)
+    why = "Texts that other customers have too stay: they tell nothing of this one." if kept else "All were hers alone."
+    return Erased("address texts, what they were found or decided to mean", erased, kept, why)
 
 
 def _payloads(work: _Erasure) -> Erased:
     """Payloads of parties, and the CRM rows mapped from them."""
-    roles = work.cache.deliveries.desired("lora", "customer_roles", None, REGISTRY_ROWS["customer_roles"])
-    parties = retention.delivered_parties(work.cache.engine)
-    # A role without an end counts as if it ended today.
-    ends = roles.group_by("party_id").agg(pl.col("valid_to").fill_null(work.as_of).max().alias("end"))
-    mine = parties.filter(pl.col("party_id").is_in(work.free), "settled").join(ends, on="party_id", how="left")
-    until = {
-        party: kept_for_the_books_until(end or known, work.first_month)
-        for party, end, known in mine.select("party_id", "end", "known_on").iter_rows()
-    }
-    gone = [party for party, day in until.items() if day <= work.as_of]
-    kept = parties.filter(pl.col("party_id").is_in(sorted(work.whole.identity.parties - set(gone)))).height
-    if not work.dry_run and gone:
-        theirs = roles.filter(pl.col("party_id").is_in(gone))["object_id"].unique().to_list()
-        retention.blank_parties(work.cache.engine, gone, theirs)
-        person_data.erase_rows(work.cache.engine, CRM_TABLES["contacts"], CRM_TABLES["contacts"].key, gone)
-        person_data.erase_rows(work.cache.engine, CRM_TABLES["customer_roles"], "ava_aktoer", gone)
+    gone, until = work.gone, work.until
+    known = retention.delivered_parties(work.cache.engine)["party_id"]
+    kept = len(set(known) & work.whole.identity.parties - set(gone))
+    if not work.dry_run:
+        blank_parties(work.cache, gone, work.roles)
     reasons = ["Ids and fingerprints stay in any case, so that nothing is delivered twice; they tell no name."]
     if later := sorted(day for day in until.values() if day > work.as_of):
         reasons.append(
             "Who the customer was belongs to the books (bogføringsloven, section 12: five years from the end of the "
             f"accounting year): name, number and contact data stay until {later[-1]}, and go by themselves then."
         )
-    if work.elsewhere:
+    if work.staying:
         reasons.append(f"Customer number {work.others} is in force and names the same person.")
-    if kept > len(until) - len(gone) + len(work.elsewhere):
+    if kept > len(until) - len(gone) + len(work.staying):
         reasons.append("Something of them still waits to be delivered: ask again when it has been.")
     return Erased("delivered names, numbers and contact data", len(gone), kept, " ".join(reasons))
-
-
-def _rows(work: _Erasure) -> Erased:
-    """Rows of the source and what was resolved from them; all of them have vanished."""
-    tables = [
-        table
-        for table in ENTITY_TABLES.values()
-        if table.asset[0] in ("kmd_ee", "resolved") and "customer_number" in table.schema
-    ]
-    erased = sum(row["customer_number"] == work.number for table in tables for row in work.rows(table.name))
-    if not work.dry_run:
-        erased = sum(
-            person_data.erase_rows(work.cache.engine, table, "customer_number", [work.number]) for table in tables
-        )
-    why = "KMD EE no longer shows them, so no run brings them back. KMD EE keeps its own books."
-    return Erased("rows of the billing system and what was resolved from them", erased, 0, why)
 
 
 def _relations(work: _Erasure) -> Erased:
@@ -234,7 +258,45 @@ def _relations(work: _Erasure) -> Erased:
         "They name the customer number, the place and the time, and no person. The books need them, and installations "
         "are told by them whose they were; without them the next run would deliver anew."
     )
+    if work.deleted_on is not None:
+        why += f" KMD EE deleted its row, so they end on {work.deleted_on}, which the next run delivers."
+        for entity in () if work.dry_run else _OF_RELATIONS:
+            rows = work.cache.deliveries.desired("lora", entity, None, REGISTRY_ROWS[entity])
+            mine = rows.filter(pl.col("customer_number") == work.number)
+            if mine.height:
+                work.cache.deliveries.desire("lora", entity, ended(mine, work.deleted_on))
     return Erased("customer relation, roles and agreements as delivered", 0, len(kept), why)
+
+
+def _rows(work: _Erasure) -> Erased:
+    """Rows of the source and what was resolved from them; all of them have vanished, or were deleted there."""
+    mine = work.roles.filter(pl.col("customer_number") == work.number)
+    told = set(retention.delivered_parties(work.cache.engine)["party_id"]) - set(work.gone)
+    undated = mine.filter("is_presumed", pl.col("party_id").is_in(sorted(told))).height > 0
+    resolved = work.rows(RESOLVED_CUSTOMERS.name)
+    named = {row[name] for row in resolved for name in ("party_id", "co_party_id")} & set(work.staying)
+    tables = [
+        table
+        for table in ENTITY_TABLES.values()
+        if table.asset[0] in ("kmd_ee", "resolved") and "customer_number" in table.schema
+    ]
+    erased = kept = 0
+    for table in tables:
+        there = sum(row["customer_number"] == work.number for row in work.rows(table.name))
+        if table is RESOLVED_CUSTOMERS and (named or undated):
+            kept = there
+            if not work.dry_run:
+                person_data.reduce_rows(work.cache.engine, work.number, named)
+            continue
+        if not work.dry_run:
+            there = person_data.erase_rows(work.cache.engine, table, "customer_number", [work.number])
+        erased += there
+    why = "KMD EE no longer shows them, so no run brings them back. KMD EE keeps its own books."
+    if named:
+        why += " That the number named a person who is a customer elsewhere stays: her object is known by it."
+    if undated:
+        why += " Until when there was a row stays without a name, since nothing else tells when the relation ended."
+    return Erased("rows of the billing system and what was resolved from them", erased, kept, why)
 
 
 def _following(work: _Erasure) -> Erased:
@@ -254,7 +316,8 @@ def _audit(work: _Erasure) -> Erased:
 def _answers_for_others(work: _Erasure) -> set[tuple[str, str]]:
     """Answers about the parties that other customer numbers in force name."""
     rows = work.cache.deliveries.desired("lora", "customers", None, pl.Schema({"number": pl.String}))
-    theirs = rows.filter(pl.col("object_id").is_in(list(work.elsewhere)))["number"].drop_nulls().unique()
+    delivered = rows.filter(pl.col("object_id").is_in(work.staying))["number"]
+    theirs = pl.concat([delivered, work.elsewhere["number"]]).drop_nulls().unique()
     identity = replace(work.whole.identity, numbers=frozenset(theirs))
     subjects = frozenset(answer_subjects(work.cache, work.ids, theirs))
     return set(_answers(work.cache, identity, subjects)) if len(theirs) else set()

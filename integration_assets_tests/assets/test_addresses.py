@@ -91,7 +91,7 @@ def country(server_dir: Path, cache_url: str, tmp_path: Path) -> Iterator[Countr
         given: dict[str, Any] = {
             "data_dir": tmp_path,
             "cache_url": cache_url,
-            "cipher_key": "a secret",
+            "cipher_key": "a secret of the tests",
             "address_register_url": url,
             "address_register_key": KEY,
             "address_register_national": False,

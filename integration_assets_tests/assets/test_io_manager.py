@@ -42,7 +42,7 @@ class House:
         self.customers: list[tuple[str, str]] = []
         self.addresses: list[tuple[str, str]] = []
         self.got: tuple[pl.DataFrame, pl.DataFrame] | None = None
-        settings = Settings(cache_url=cache_url, cipher_key="a secret")  # pyright: ignore[reportArgumentType]
+        settings = Settings(cache_url=cache_url, cipher_key="a secret of the tests")  # pyright: ignore[reportArgumentType]
         self._resources = {"cache_tables": CacheIOManager(cache=CacheResource(settings=settings))}
         self._assets = self._declared()
 

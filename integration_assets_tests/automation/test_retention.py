@@ -51,6 +51,35 @@ def test_the_newest_run_of_each_partition_stays(instance: dg.DagsterInstance, tm
     assert instance.all_logs(a_range)
 
 
+@dg.asset(name="by_hand")
+def made_by_hand() -> int:
+    return 1
+
+
+@dg.asset(name="other")
+def made_with_others() -> int:
+    return 2
+
+
+def test_the_newest_run_of_an_asset_that_was_made_by_hand_stays(instance: dg.DagsterInstance) -> None:
+    """As the web server starts runs of chosen assets: one job for all of them, and the choice on the run."""
+    definitions = dg.Definitions(assets=[made_by_hand, made_with_others])
+    job = definitions.resolve_implicit_global_asset_job_def()
+
+    def make(*names: str) -> str:
+        chosen = [dg.AssetKey(name) for name in names]
+        return job.execute_in_process(instance=instance, asset_selection=chosen).run_id
+
+    replaced = make("by_hand")
+    newest = make("by_hand")
+    newest_of_other = make("other")
+    assert delete_old_runs(instance, datetime.now(UTC) + timedelta(days=1)) == [replaced]
+    assert {each.run_id for each in instance.get_runs()} == {newest, newest_of_other}
+    materialized = instance.get_latest_materialization_event(dg.AssetKey("by_hand"))
+    assert materialized is not None
+    assert materialized.run_id == newest
+
+
 def test_the_job_journals_its_counts(instance: dg.DagsterInstance, cache_url: str, tmp_path: Path) -> None:
     settings = Settings(
         cache_url=cache_url,  # pyright: ignore[reportArgumentType]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +17,7 @@ from integration_assets.cache.merge import MergeCounts, merge_partition
 from integration_assets.cache.rotation import outdated, rotate
 from integration_assets.cache.sealed import SEALED_TABLES, key_counts
 from integration_assets.cache.store import Cache
+from integration_assets.cache.tables import cipher_check
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.resources.cache import open_cache
 from integration_assets.settings import Settings
@@ -295,7 +296,7 @@ def test_a_cache_from_before_the_check_is_held_against_its_values(cache_url: str
 
 
 def test_two_first_users_with_different_secrets_do_not_both_go_on(cache: sa.Engine) -> None:
-    ciphers = [Cipher.from_secret(secret) for secret in ("one", "two")]
+    ciphers = [Cipher.from_secret(f"the secret of process {name}") for name in ("one", "two")]
     barrier, refused = threading.Barrier(2), []
 
     def use(cipher: Cipher) -> None:
@@ -322,6 +323,64 @@ def test_contradicting_and_unusable_keys_are_refused_without_their_secrets(cache
         with pytest.raises(CipherError, match=sentence) as failure:
             opened(cache_url, tmp_path, **keys)
         assert "one" not in str(failure.value).replace("none", "")
+
+
+def test_a_new_key_needs_a_secret_of_sixteen_bytes(cache_url: str, tmp_path: Path) -> None:
+    short, long_enough = "åfifteen bytes", "sixteen bytes xy"
+    assert (len(short.encode()), len(long_enough.encode())) == (15, 16)
+    with pytest.raises(CipherError, match=r"key 'k1' has fewer than 16 bytes.*Nothing was read or written") as failure:
+        opened(cache_url, tmp_path, cipher_key=short)
+    assert short not in str(failure.value)
+    merge(opened(cache_url, tmp_path, cipher_key=long_enough), customers(2))
+    former = {"cipher_former_keys": {"k1": long_enough}, "cipher_key_id": "k2"}
+    with pytest.raises(CipherError, match="key 'k2' has fewer than 16 bytes"):
+        opened(cache_url, tmp_path, cipher_key=short, **former)
+    assert opened(cache_url, tmp_path, cipher_key=NEW, **former).read(KMD_CUSTOMERS).height == 2
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_a_cache_that_is_sealed_with_a_short_secret_can_be_opened_and_rotated(
+    cache_url: str, tmp_path: Path, *, is_noted: bool
+) -> None:
+    engine = cache_engine(cache_url, tmp_path)
+    brief = Cipher.from_secret("brief")
+    merge(Cache(engine, brief), customers(2))
+    if is_noted:  # by a release that took any secret
+        with engine.begin() as connection:
+            connection.execute(sa.insert(cipher_check).values(key_id="k1", sealed=brief.seal(b"known")))
+    assert opened(cache_url, tmp_path, cipher_key="brief").read(KMD_CUSTOMERS).height == 2
+    new = {"cipher_key": NEW, "cipher_key_id": "k2"}
+    store = opened(cache_url, tmp_path, **new, cipher_former_keys={"k1": "brief"})
+    assert rotate(store.engine, store.cipher).retired == ["k1"]
+    assert opened(cache_url, tmp_path, **new).read(KMD_CUSTOMERS).height == 2
+
+
+def test_a_run_that_still_seals_with_a_retired_key_is_noticed_at_opening(cache_url: str, tmp_path: Path) -> None:
+    """The run opened the cache before the rotation, which found nothing of its key any more."""
+    running = opened(cache_url, tmp_path, cipher_key=OLD)
+    merge(running, customers(4))
+    new = {"cipher_key": NEW, "cipher_key_id": "k2"}
+    both = opened(cache_url, tmp_path, **new, cipher_former_keys={"k1": OLD})
+    assert rotate(both.engine, both.cipher).retired == ["k1"]
+    assert opened(cache_url, tmp_path, **new).read(KMD_CUSTOMERS).height == 4
+    merge(running, customers(5))
+    with pytest.raises(CipherError, match=r"key 'k1', which the settings do not give.*Nothing was read or written"):
+        opened(cache_url, tmp_path, **new)
+    again = opened(cache_url, tmp_path, **new, cipher_former_keys={"k1": OLD})
+    assert rotate(again.engine, again.cipher).values > 0
+    opened(cache_url, tmp_path, **new)
+
+
+def test_a_key_that_was_retired_long_ago_is_not_looked_for(cache: sa.Engine) -> None:
+    """No run lasts a month: after that, opening the cache costs no look at its values."""
+    filled(cache, 2)
+    rotate(cache, AFTER)
+    Cache(cache, BEFORE).answers.put("person", "z" * 64, {"number": "0101700001"}, date(2026, 11, 21))
+    with pytest.raises(CipherError):
+        check_keys(cache, ONLY_NEW)
+    with cache.begin() as connection:
+        connection.execute(sa.update(cipher_check).values(retired_at=datetime.now(UTC) - timedelta(days=31)))
+    check_keys(cache, ONLY_NEW)
 
 
 def test_vanished_rows_are_rotated_too(cache: sa.Engine) -> None:

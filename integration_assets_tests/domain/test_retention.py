@@ -69,11 +69,12 @@ def test_answers_are_needed_by_subject_or_by_the_number_that_they_mention() -> N
     assert unneeded_answers(answers, nobody, nobody).height == 4
 
 
+MAIN = ("main_flow",)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def run(name: str, day: int | None, *partitions: str, job: str = "main_flow", ok: bool = True) -> PastRun:
-    return PastRun(name, job, partitions, None if day is None else START + timedelta(days=day), ok)
+def run(name: str, day: int | None, *partitions: str, made: tuple[str, ...] = MAIN, ok: bool = True) -> PastRun:
+    return PastRun(name, made, partitions, None if day is None else START + timedelta(days=day), ok)
 
 
 def test_the_newest_run_of_a_partition_and_its_newest_success_stay() -> None:
@@ -82,14 +83,27 @@ def test_the_newest_run_of_a_partition_and_its_newest_success_stay() -> None:
         run("only one of 4000", 2, "4000"),
         run("newest success", 3, "5000"),
         run("newest", 4, "5000", ok=False),
-        run("of no partition, replaced", 1, job="retention"),
-        run("of no partition", 2, job="retention"),
-        run("another job", 1, "5000", job="address_register"),
+        run("of no partition, replaced", 1, made=("retention",)),
+        run("of no partition", 2, made=("retention",)),
+        run("another job", 1, "5000", made=("address_register",)),
         run("under way", None, "5000"),
         run("too young", 29, "6000"),
         run("young and newest", 30, "6000"),
     ]
     assert deletable_runs(runs, START + timedelta(days=20)) == ["of no partition, replaced", "replaced"]
+
+
+def test_an_asset_that_was_made_by_hand_keeps_its_newest_run() -> None:
+    """By hand, several assets may be chosen, each time others."""
+    runs = [
+        run("replaced", 1, "5000", made=("lora/customers",)),
+        run("newest of roles", 2, "5000", made=("lora/customers", "lora/customer_roles")),
+        run("newest success of customers", 3, "5000", made=("lora/customers",)),
+        run("newest of customers", 4, "5000", made=("lora/customers",), ok=False),
+        run("of another partition", 1, "4000", made=("lora/customers",)),
+        run("the flow", 5, "5000"),
+    ]
+    assert deletable_runs(runs, START + timedelta(days=20)) == ["replaced"]
 
 
 _RUNS = st.lists(

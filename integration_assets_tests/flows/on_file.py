@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
+import sqlalchemy as sa
 
 from integration_assets.cache.deliveries import Outcome
 from integration_assets.cache.merge import merge_partition
@@ -21,6 +22,18 @@ from integration_assets.domain.tables import (
 )
 
 AREA = "5000"
+
+
+def place_text(customer_number: str) -> str:
+    """What the washing is asked about the consumption place of `OnFile.add`."""
+    return f"Vestergade {customer_number}, 1. tv, 5000 Odense C"
+
+
+def billing_text(customer_number: str) -> str:
+    """What the washing is asked about its billing line."""
+    return f"c/o Hansen, Søvej {customer_number}, 5700 Svendborg"
+
+
 LOOKUP = Lookup("keeping customer data true", "an act of these tests", "found", "run 1")
 
 
@@ -57,7 +70,15 @@ class OnFile:
             "phone": "65123456",
             "moved_in": date(2015, 1, 1),
             "moved_out": moved_out,
-            "address_line": f"Vestergade {customer_number}, 5000 Odense C",
+            "street_name": "Vestergade",
+            "house_number": customer_number,
+            "floor": "1",
+            "door": "tv",
+            "postcode": "5000",
+            "city": "Odense C",
+            "billing_street_line": f"c/o Hansen, Søvej {customer_number}",
+            "billing_district": "5700 Svendborg",
+            "address_line": f"Vestergade {customer_number} 1tv, 5000 Odense C",
         }
 
     def end(self, customer_number: str) -> None:
@@ -126,6 +147,18 @@ class OnFile:
         """A remembered completion, which says whom it found."""
         outcome = f"|{number}|consumption_address" if number else "completion_no_match||"
         self.store.answers.put("completion", self.ids.subject(f"completion|{question}"), {"outcome": outcome}, as_of)
+
+    def washed(self, *texts: str) -> None:
+        """Answers of the washing to address texts; what counts for texts is the same but for case."""
+        with self.store.engine.begin() as connection:
+            for text in texts:
+                connection.execute(
+                    sa.text(
+                        "INSERT INTO washing (kind, text, normalized, category, outcome, evidence, generation, "
+                        "rule_version, washed_at) VALUES ('unit', :text, :normalized, 'A', 'unit', '{}', 1, '1', now())"
+                    ),
+                    {"text": text, "normalized": text.lower()},
+                )
 
     def sent(self) -> int:
         """How many objects wait to be sent now."""
