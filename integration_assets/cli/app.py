@@ -91,5 +91,19 @@ def retention(
     take_out(dry_run=dry_run, as_json=as_json, data_dir=data_dir)
 
 
+@app.command("replay-lora")
+def replay_lora(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of recorded exchanges.")],
+    url: Annotated[str | None, typer.Option(help="An empty registry; a fresh sandbox's when not given.")] = None,
+) -> None:
+    """Plays recorded exchanges against a registry and shows which answers are equal and where others differ.
+
+    Exits with 1 when an answer differs, 3 when nothing could be played to the end.
+    """
+    from integration_assets.cli.replay import replay_folder
+
+    raise typer.Exit(replay_folder(folder, url))
+
+
 if __name__ == "__main__":
     app()

@@ -19,6 +19,9 @@ def main() -> None:
     parser.add_argument("--ports", type=json.loads, default={}, help="JSON object: fixed ports by system")
     parser.add_argument("--faults", type=json.loads, default={}, help="JSON object: fault plans by system")
     parser.add_argument("--no-tls", action="store_true", help="serve the registers over plain http")
+    parser.add_argument("--lora-extension-fields", action="store_true", help="the registry has the ava_* fields")
+    parser.add_argument("--lora-parameters", default="", help="newer parameters the registry knows, comma-separated")
+    parser.add_argument("--lora-request-line", type=int, default=4094, help="bytes of a request line; 0 for any")
     arguments = parser.parse_args()
     serve(
         SandboxOptions(
@@ -29,6 +32,9 @@ def main() -> None:
             ports=arguments.ports,
             faults={system: FaultPlan.from_json(plan) for system, plan in arguments.faults.items()},
             tls=not arguments.no_tls,
+            lora_extension_fields=arguments.lora_extension_fields,
+            lora_parameters=tuple(name for name in arguments.lora_parameters.split(",") if name),
+            lora_request_line=arguments.lora_request_line,
         )
     )
 

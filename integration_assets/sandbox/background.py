@@ -76,6 +76,9 @@ def _command(options: SandboxOptions) -> list[str]:
     command += ["--systems", ",".join(options.systems)]
     command += ["--ports", json.dumps(dict(options.ports))]
     command += [] if options.tls else ["--no-tls"]
+    command += ["--lora-extension-fields"] if options.lora_extension_fields else []
+    command += ["--lora-parameters", ",".join(options.lora_parameters)]
+    command += ["--lora-request-line", str(options.lora_request_line)]
     return [*command, "--faults", json.dumps({system: asdict(plan) for system, plan in options.faults.items()})]
 
 

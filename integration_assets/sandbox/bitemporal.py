@@ -82,6 +82,13 @@ def read_instant(text: str) -> int:
     return _read_fixed(word)
 
 
+def read_fixed_instant(text: str) -> int:
+    """The instant of a date or date-time, without the words that stand for moments. Raises UnreadableInstant."""
+    if not text or not text.lstrip()[:1].isdigit():
+        raise UnreadableInstant(text)
+    return _read_fixed(text.strip())
+
+
 @lru_cache(maxsize=20_000)
 def _read_fixed(text: str) -> int:
     fixed = {"": UNBOUNDED, "infinity": FUTURE, "-infinity": PAST, "epoch": 0}.get(text)
@@ -114,7 +121,10 @@ def _offset(text: str | None) -> int:
 
 @lru_cache(maxsize=20_000)
 def database_text(instant: int) -> str:
-    """An instant as the database prints it: `2020-01-01 00:00:00+00`, a fraction only when there is one."""
+    """An instant as the database prints it: `2020-01-01 00:00:00+00`, a fraction only when there is one.
+
+    `UNBOUNDED` is an empty text.
+    """
     return _text(instant, " ", "+00")
 
 
@@ -125,6 +135,8 @@ def iso_text(instant: int) -> str:
 
 
 def _text(instant: int, separator: str, offset: str) -> str:
+    if instant == UNBOUNDED:
+        return ""
     if instant >= FUTURE:
         return "infinity"
     if instant <= PAST:

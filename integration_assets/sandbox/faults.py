@@ -4,6 +4,7 @@ Belongs here: the plan, the dice, and the ASGI layer that applies it around a wh
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -26,12 +27,16 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 class FaultPlan:
     """Faults of one system. Rates are shares of all requests (0..1), at most one fault per request; default none.
 
-    `latency_ms` delays every request. `retry_after_s` goes with 429 and 503. "drop" closes the connection unread,
-    "timeout after commit" lets the system do its work and then closes the connection without an answer.
-    `seed` makes the same requests fail again.
+    `latency_ms` delays every request, `read_ms` a read for each object that it names, `write_ms` a write; `workers`
+    requests at most are worked on at a time, the others wait (0: any number). `retry_after_s` goes with 429 and 503.
+    "drop" closes the connection unread, "timeout after commit" lets the system do its work and then closes the
+    connection without an answer. `seed` makes the same requests fail again.
     """
 
     latency_ms: float = 0
+    read_ms: float = 0
+    write_ms: float = 0
+    workers: int = 0
     rate_429: float = 0
     retry_after_s: float = 1
     rate_500: float = 0
@@ -50,6 +55,8 @@ class FaultPlan:
             raise ValueError(f"unknown fault switches: {', '.join(unknown)}")
         if not all(isinstance(value, int | float) for value in values.values()):
             raise ValueError("fault switches are numbers")
+        if not isinstance(values.get("workers", 0), int) or values.get("workers", 0) < 0:
+            raise ValueError("workers is a whole number, 0 for any number")
         return cls(**values)
 
 
@@ -63,6 +70,7 @@ class Faults:
         """Put a plan in force from the next request on; the dice start again from its seed."""
         self.plan = plan
         self._random = random.Random(plan.seed)
+        self.place = asyncio.Semaphore(plan.workers) if plan.workers else contextlib.nullcontext()
 
     def draw(self) -> str | None:
         """The fault of the next request: "429", "500", "503", "drop", "timeout_after_commit" or none."""
@@ -111,10 +119,12 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                await self._work(scope["method"], state)
             await send(message)
 
         try:
-            await self._answer(scope, receive, noting_send)
+            async with self._faults.place:
+                await self._answer(scope, receive, noting_send)
         except Exception as error:
             _note_failure(self.name, error)
             if not status:
@@ -122,7 +132,7 @@ class Boundary:
         finally:
             if self._log is not None:
                 method = scope["method"]
-                kind = state.get("kind") or ("read" if method in _READING else "write")
+                kind = _kind(method, state)
                 elapsed_ms = (time.perf_counter() - started) * 1000
                 self._log.add(self.name, method, scope["path"], kind, state.get("objects", ()), status, elapsed_ms)
 
@@ -143,6 +153,15 @@ class Boundary:
                 pass
             await self._error(int(fault), send)
 
+    async def _work(self, method: str, state: Mapping[str, Any]) -> None:
+        """Take the time that a real system needs for what was asked."""
+        plan, kind = self._faults.plan, _kind(method, state)
+        needed_ms = (
+            plan.read_ms * len(state.get("objects", ())) if kind == "read" else plan.write_ms * (kind == "write")
+        )
+        if needed_ms:
+            await asyncio.sleep(needed_ms / 1000)
+
     async def _error(self, status: int, send: Send) -> None:
         headers = [(b"content-type", b"application/json")]
         if status in (429, 503):
@@ -151,6 +170,11 @@ class Boundary:
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _kind(method: str, state: Mapping[str, Any]) -> str:
+    """What a request was: as its handler said, else by its method."""
+    return state.get("kind") or ("read" if method in _READING else "write")
 
 
 def _plain_body(status: int) -> Mapping[str, Any]:

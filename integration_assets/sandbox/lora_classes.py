@@ -1,15 +1,13 @@
-"""The classes of the OIO registry: their fields, states and relations, and what is served about them.
+"""The classes of the OIO registry: their fields, states and relations.
 
-Belongs here: the structure of release 1.3.0 for the classes that the product meets, as one table, and the JSON schema,
-field listing and site map made from it.
+Belongs here: the structure of release 1.3.0 for the services organisation, indsats and klassifikation as one table, and
+the fields by which an installation extends it. What is served about it, the module `lora_fields` makes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 _LINKS = ("enheder", "funktioner", "interessefaellesskaber", "organisationer", "personer", "itsystemer")
-_UUID = "^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$"
 ACTOR_TYPES = (
     "Organisation",
     "OrganisationEnhed",
@@ -22,7 +20,8 @@ ACTOR_TYPES = (
 
 @dataclass(frozen=True)
 class LoraClass:
-    """One class. `fields` are texts unless named in `timestamps`; `words` is the field that holds search words.
+    """One class. `fields` are texts unless named in `timestamps` or `lists` (of texts); `words` is the field that
+    holds search words.
 
     `states` gives the values of each state group by its plain name. `one` are relations that hold at most one target
     at a time, `many` those that hold any number; `indexed` says that the latter are numbered by the server.
@@ -36,6 +35,7 @@ class LoraClass:
     many: tuple[str, ...]
     required: tuple[str, ...] = ("brugervendtnoegle",)
     timestamps: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
     words: str | None = None
     indexed: bool = False
 
@@ -50,10 +50,11 @@ class LoraClass:
         return f"{self.name}egenskaber"
 
 
-def _links(*but: str, also: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return tuple(f"tilknyttede{link}" for link in (*also, *_LINKS) if link not in but)
+def _links(*also: str) -> tuple[str, ...]:
+    return tuple(f"tilknyttede{link}" for link in (*also, *_LINKS))
 
 
+_PUBLISHED = {"publiceret": ("Publiceret", "IkkePubliceret")}
 _VALIDITY = {"gyldighed": ("Aktiv", "Inaktiv")}
 _BASE = ("brugervendtnoegle", "integrationsdata")
 
@@ -76,7 +77,7 @@ CLASSES = {
                 "virksomhed",
                 "virksomhedstype",
             ),
-            ("adresser", "ansatte", "opgaver", *_links(also=("brugere",))),
+            ("adresser", "ansatte", "opgaver", *_links("brugere")),
         ),
         LoraClass(
             "organisation",
@@ -92,7 +93,7 @@ CLASSES = {
             (*_BASE, "funktionsnavn"),
             _VALIDITY,
             ("organisatoriskfunktionstype",),
-            ("adresser", "opgaver", *_links(also=("brugere",))),
+            ("adresser", "opgaver", *_links("brugere")),
         ),
         LoraClass(
             "organisation",
@@ -100,7 +101,7 @@ CLASSES = {
             (*_BASE, "interessefaellesskabsnavn", "interessefaellesskabstype"),
             _VALIDITY,
             ("branche", "interessefaellesskabstype", "overordnet", "tilhoerer"),
-            ("adresser", "opgaver", *_links(also=("brugere",))),
+            ("adresser", "opgaver", *_links("brugere")),
         ),
         LoraClass(
             "indsats",
@@ -119,89 +120,85 @@ CLASSES = {
             "klassifikation",
             "klasse",
             (*_BASE, "titel", "beskrivelse", "eksempel", "omfang", "retskilde", "aendringsnotat", "soegeord"),
-            {"publiceret": ("Publiceret", "IkkePubliceret")},
+            _PUBLISHED,
             ("ejer", "ansvarlig", "overordnetklasse", "facet"),
             ("redaktoerer", "sideordnede", "mapninger", "tilfoejelser", "erstatter", "lovligekombinationer"),
             required=("brugervendtnoegle", "titel"),
             words="soegeord",
         ),
+        LoraClass(
+            "organisation",
+            "organisationenhed",
+            (*_BASE, "enhedsnavn"),
+            _VALIDITY,
+            ("branche", "enhedstype", "overordnet", "produktionsenhed", "skatteenhed", "tilhoerer"),
+            ("adresser", "ansatte", "opgaver", *_links("brugere")),
+        ),
+        LoraClass(
+            "organisation",
+            "itsystem",
+            (*_BASE, "itsystemnavn", "itsystemtype", "konfigurationreference"),
+            _VALIDITY,
+            ("tilhoerer",),
+            ("adresser", "opgaver", "systemtyper", *_links("brugere")),
+            lists=frozenset({"konfigurationreference"}),
+        ),
+        LoraClass(
+            "klassifikation",
+            "facet",
+            (*_BASE, "beskrivelse", "opbygning", "ophavsret", "plan", "supplement", "retskilde"),
+            _PUBLISHED,
+            ("ansvarlig", "ejer", "facettilhoerer"),
+            ("redaktoerer",),
+        ),
+        LoraClass(
+            "klassifikation",
+            "klassifikation",
+            (*_BASE, "beskrivelse", "kaldenavn", "ophavsret"),
+            _PUBLISHED,
+            ("ansvarlig", "ejer"),
+            (),
+        ),
     )
 }
 
 
-def structure(spec: LoraClass) -> dict[str, Any]:
-    """What `/fields` says of a class. States are a list of pairs where their order was fixed (indsats), else a dict."""
-    states: Any = {name: list(values) for name, values in spec.states.items()}
+@dataclass(frozen=True)
+class Extension:
+    """Texts among egenskaber and 0..1 relations that an installation has beyond the release."""
+
+    fields: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+
+
+# What AffaldVarme Aarhus installed over the release: for heat, and (arosia, ids of the waste system) for waste.
+EXTENSIONS = {
+    "organisation/bruger": Extension(
+        fields=(
+            "ava_fornavn",
+            "ava_mellemnavn",
+            "ava_efternavn",
+            "ava_civilstand",
+            "ava_koen",
+            "ava_adressebeskyttelse",
+            "ava_sms_notifikation",
+            "ava_masterid",
+        )
+    ),
+    "organisation/organisation": Extension(fields=("ava_sms_notifikation", "ava_masterid")),
+    "organisation/interessefaellesskab": Extension(relations=("ava_ejendom", "ava_arosia_id")),
+    "klassifikation/klasse": Extension(
+        relations=("ava_opstillingsadresse", "ava_afhentningstype", "ava_arosia_id", "ava_aftale_id")
+    ),
+}
+
+
+def classes(*, extended: bool) -> dict[str, LoraClass]:
+    """The classes by path, of the plain release or with the extension fields of `EXTENSIONS`."""
+    if not extended:
+        return dict(CLASSES)
     return {
-        "attributter": {"egenskaber": list(spec.fields)},
-        "tilstande": [[name, values] for name, values in states.items()] if spec.indexed else states,
-        "relationer_nul_til_en": list(spec.one),
-        "relationer_nul_til_mange": list(spec.many),
-    }
-
-
-def json_schema(spec: LoraClass) -> dict[str, Any]:
-    """The JSON schema (draft 4) that POST and PUT of a class are held against."""
-    effect = {"$ref": "#/definitions/virkning"}
-    text: dict[str, Any] = {"type": "string"}
-    words = {"type": "array", "items": {"type": "array", "items": text}}
-    fields = {field: words if field == spec.words else text for field in spec.fields}
-    target: dict[str, Any] = {"objekttype": text, "virkning": effect}
-    if spec.indexed:
-        target["indeks"] = {"type": "integer"}
-    items = {
-        "oneOf": [
-            _closed({**target, "uuid": {"type": "string", "pattern": _UUID}}, ("uuid", "virkning")),
-            _closed({**target, "urn": {"type": "string", "pattern": "^urn:."}}, ("urn", "virkning")),
-        ]
-    }
-    relations = {name: {"type": "array", "items": items} for name in spec.many}
-    relations |= {name: {"type": "array", "items": items, "maxItems": 1} for name in spec.one}
-    states = {
-        spec.name + name: {
-            "type": "array",
-            "items": _closed({name: {"type": "string", "enum": list(values)}, "virkning": effect}, (name, "virkning")),
-        }
-        for name, values in spec.states.items()
-    }
-    group = {"type": "array", "items": _closed({**fields, "virkning": effect}, (*spec.required, "virkning"))}
-    schema = _closed(
-        {
-            "attributter": _closed({spec.attribute_group: group}, (spec.attribute_group,)),
-            "tilstande": _closed(states, tuple(states)),
-            "relationer": {"type": "object", "properties": relations, "additionalProperties": False},
-            "note": text,
-        },
-        ("attributter", "tilstande"),
-    )
-    return {
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "definitions": {"virkning": _effect_schema()},
-        **schema,
-    }
-
-
-def site_map() -> dict[str, Any]:
-    """What `/site-map` answers: every route that can be read."""
-    routes = {"/", "/site-map"}
-    for spec in CLASSES.values():
-        base = f"/{spec.path}"
-        routes |= {base, f"{base}/<uuid>", f"{base}/fields", f"{base}/schema", f"/{spec.service}/classes"}
-    return {"site-map": sorted(routes)}
-
-
-def _effect_schema() -> dict[str, Any]:
-    text, flag = {"type": "string"}, {"type": "boolean"}
-    properties = {"from": text, "to": text, "from_included": flag, "to_included": flag, "notetekst": text}
-    return _closed(
-        {**properties, "aktoerref": {"type": "string", "pattern": _UUID}, "aktoertypekode": text}, ("from", "to")
-    )
-
-
-def _closed(properties: Mapping[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": sorted(required),
-        "additionalProperties": False,
+        path: replace(spec, fields=spec.fields + more.fields, one=spec.one + more.relations)
+        for path, spec in CLASSES.items()
+        for more in (EXTENSIONS.get(path, Extension()),)
     }

@@ -1,13 +1,14 @@
 """How an update is laid over the content that an object has.
 
-Belongs here: the merge rules of PATCH, which are also those of a PUT over a deleted or passive object. Contents have
-the shape described in `lora_input`; neither argument is changed.
+Belongs here: the merge rules of PATCH, which are also those of a PUT over a deleted or passive object, and what newer
+releases join when they read. Contents have the shape described in `lora_input`; no argument is changed.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox.bitemporal import Period, any_overlap, database_text
+from integration_assets.sandbox.bitemporal import UNBOUNDED, Period, any_overlap, database_text
 from integration_assets.sandbox.lora_classes import LoraClass
 from integration_assets.sandbox.lora_errors import ServerFault, rule_broken
 from integration_assets.sandbox.lora_input import Content, Item, period_of
@@ -39,6 +40,19 @@ def merged(spec: LoraClass, old: Content, sent: Content) -> Content:
     }
 
 
+def join_adjacent(items: list[Item]) -> list[Item]:
+    """Items that say the same one after the other, as one; the first of them says who did it (`virkning`)."""
+    joined: dict[str, list[Item]] = {}
+    for item in sorted(items, key=period_of):
+        said = json.dumps({key: value for key, value in item.items() if key != "virkning"}, sort_keys=True)
+        line = joined.setdefault(said, [])
+        if line and period_of(line[-1]).end == period_of(item).start:
+            line[-1] = _within(line[-1], Period(period_of(line[-1]).start, period_of(item).end))
+        else:
+            line.append(item)
+    return [item for line in joined.values() for item in line]
+
+
 def numbered(spec: LoraClass, content: Content) -> Content:
     """New content with the server's numbers on numbered relations, from 1 per name in the order sent."""
     if not spec.indexed:
@@ -60,8 +74,10 @@ def _attributes(spec: LoraClass, old: list[Item], sent: list[Item] | None) -> li
         raise rule_broken(f"{spec.attribute_group}: overlapping periods in one update")
     result = [piece for item in old for piece in _outside(item, periods)]
     for item, period in zip(sent, periods, strict=True):
-        # An item that says everything needs nothing from the old ones and stays one piece.
-        pieces = [item] if all(field in item for field in spec.fields) else _pieces(old, item, period)
+        # An item that says everything needs nothing from the old ones and stays one piece. Search words do not count:
+        # an item that says everything else loses them.
+        whole = all(field in item for field in spec.fields if field != spec.words)
+        pieces = [item] if whole else _pieces(old, item, period)
         if any(field not in piece for piece in pieces for field in spec.required):
             raise ServerFault("a period without a required attribute")
         result += pieces
@@ -90,14 +106,12 @@ def _overlaid(old: list[Item], sent: list[Item]) -> list[Item]:
 def _numbered_over(old: list[Item], sent: list[Item]) -> list[Item]:
     """Items with a known number replace their namesake, the others are appended under new numbers."""
     known = {item["indeks"] for item in old}
-    replacing = {item["indeks"]: item for item in sent if item.get("indeks") in known}
-    result = [replacing.get(item["indeks"], item) for item in old]
-    number = max(known, default=0)
-    for item in sent:
-        if item.get("indeks") not in known:
-            number += 1
-            result.append({**item, "indeks": number})
-    return result
+    replacing = [item for item in sent if item.get("indeks") in known]
+    replaced = {item["indeks"] for item in replacing}
+    added = [item for item in sent if item.get("indeks") not in known]
+    kept = [item for item in old if item["indeks"] not in replaced]
+    numbers = range(max(known, default=0) + 1, max(known, default=0) + 1 + len(added))
+    return [*kept, *replacing, *({**item, "indeks": number} for item, number in zip(added, numbers, strict=True))]
 
 
 def _outside(item: Item, periods: list[Period]) -> list[Item]:
@@ -108,5 +122,5 @@ def _outside(item: Item, periods: list[Period]) -> list[Item]:
 
 def _within(item: Mapping[str, Any], period: Period) -> Item:
     effect = {**item["virkning"], "from": database_text(period.start), "to": database_text(period.end)}
-    effect["from_included"] = True
+    effect["from_included"] = period.start != UNBOUNDED
     return {**item, "virkning": effect}

@@ -50,6 +50,10 @@ class SandboxOptions:
     `adressevask_codes` are washing texts that Adressevask answers with this code, whatever the register says. Without
     `tls` the systems that ask for client certificates are served over plain http. The files of events are served by
     SFTP when the system "person_subscriptions" runs; `ports` may fix its port as "person_events".
+
+    Of the registry (lora): `lora_extension_fields` gives its classes the fields that AffaldVarme Aarhus installed;
+    `lora_parameters` are parameters of newer releases that it knows ("konsolider", "list"); `lora_request_line` is the
+    longest request line read, in bytes, 0 for any.
     """
 
     data_dir: Path
@@ -63,3 +67,6 @@ class SandboxOptions:
     dawa_closed: bool = False
     adressevask_codes: Mapping[str, int] = field(default_factory=dict)
     tls: bool = True
+    lora_extension_fields: bool = False
+    lora_parameters: tuple[str, ...] = ()
+    lora_request_line: int = 4094

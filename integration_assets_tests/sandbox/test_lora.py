@@ -231,7 +231,7 @@ class TestForm:
         assert lora.get("/organisation/bruger/fields").json()["tilstande"] == {"gyldighed": ["Aktiv", "Inaktiv"]}
         pairs = lora.get("/indsats/indsats/fields").json()["tilstande"]
         assert ["publiceret", ["Publiceret", "IkkePubliceret", "Normal"]] in pairs
-        assert set(lora.get("/klassifikation/classes").json()) == {"klasse"}
+        assert set(lora.get("/klassifikation/classes").json()) == {"facet", "klasse", "klassifikation"}
         schema = lora.get("/klassifikation/klasse/schema").json()
         group = schema["properties"]["attributter"]["properties"]["klasseegenskaber"]["items"]
         assert group["required"] == ["brugervendtnoegle", "titel", "virkning"]
