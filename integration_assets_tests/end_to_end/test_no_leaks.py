@@ -21,6 +21,8 @@ from integration_assets.cli.runner import RunFailed
 from integration_assets.partitions import ALL_MUNICIPALITIES
 from integration_assets.sandbox.background import RunningSandbox
 from integration_assets.sandbox.kmd_ee_tables import KUNDE
+from integration_assets.sandbox.register_surplus import participant, relatives
+from integration_assets.sandbox.store import Store
 from integration_assets_tests.end_to_end.leaks import Numbers, database, files, leaks
 from integration_assets_tests.end_to_end.world import AREAS, QUICK, World, area_requests, played
 
@@ -164,18 +166,18 @@ def _execute(engine: sa.Engine, statement: str) -> None:
 
 
 def _numbers_of_town(server_dir: Path, kmd_ee_url: str) -> Numbers:
-    """All numbers of the person register and of the billing system, incomplete ones included."""
-    found: set[str] = set()
-    register = sa.create_engine(embedded_server_url(server_dir, "sandbox"))
-    with register.connect() as connection:
-        found |= set(
-            connection.execute(sa.text("SELECT id FROM object WHERE collection = 'register:person'")).scalars()
-        )
+    """All numbers of the person register and of the billing system, incomplete ones included, and those of relatives
+    and owners, of whom the registers tell without being asked."""
+    store = Store(embedded_server_url(server_dir, "sandbox"))
+    persons, companies = store.load("register:person"), store.load("register:company")
+    found = {*persons, *(participant(company) for company in companies.values())}
+    for family in map(relatives, persons.values()):
+        found |= {family.mother, family.father, *family.children, *filter(None, [family.spouse])}
+    store.close()
     source = sa.create_engine(kmd_ee_url)
     with source.connect() as connection:
         rows = connection.execute(sa.select(KUNDE.c.PersonnrSEnr, KUNDE.c.LigestPersonnr))
         typed = {f"{int(value):010}" for row in rows for value in row if value and value >= 10**8}
-    register.dispose()
     source.dispose()
     assert found
     assert typed
