@@ -85,8 +85,18 @@ class Settings(BaseSettings):
     lora_url: str | None = Field(default=None, description="Base URL of the registry (LoRa)")
     lora_organisation: str | None = Field(default=None, description="Uuid of our organisation: owner of all objects")
     lora_actor: str | None = Field(default=None, description="Uuid of the system user that virkning names as actor")
+    lora_auth: Literal["none", "header", "bearer"] = Field(
+        default="header",
+        description="How we log in to the registry: not at all; with lora_token as the whole Authorization header, "
+        "where it is set; or with lora_token as bearer token",
+    )
     lora_token: SecretStr | None = Field(
-        default=None, description="Authorization header value where the registry asks for one"
+        default=None, description='What lora_auth sends; for LoRa 1.3.0 the whole header, "saml-gzipped <token>"'
+    )
+    lora_revives: bool = Field(
+        default=False,
+        description="Ask the registry about objects that are new to us, and bring back those that were deleted there "
+        "or made passive: a list call for every 90 new objects",
     )
     lora_workers: int = Field(default=8, ge=1, description="Requests to the registry under way at once")
 
@@ -186,7 +196,10 @@ class Settings(BaseSettings):
     )
 
     answers_kept_days: int = Field(
-        default=30, ge=1, description="Days an answer of the registers is kept once nobody needs it any more"
+        # Not below the longest interval of completion (`cache.rejections.RETRY_DAYS`), or it would be asked too soon.
+        default=30,
+        ge=30,
+        description="Days an answer of the registers is kept once nobody needs it any more",
     )
     audit_kept_days: int = Field(default=5 * 365 + 2, ge=1, description="Days the audit of look-ups is kept")
     vanished_rows_kept_days: int = Field(
@@ -212,6 +225,15 @@ class Settings(BaseSettings):
     http_first_pause_seconds: float = Field(
         default=0.5, description="Pause before a request is tried again; doubles with each try"
     )
+
+    @field_validator("lora_token")
+    @classmethod
+    def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        """A token that was wrapped by its tool makes no header; the error that comes of it would show the token."""
+        text = value.get_secret_value().strip() if value else ""
+        if not all(" " <= character <= "~" for character in text):
+            raise ValueError("the token must be one line of plain characters")
+        return SecretStr(text) if text else None
 
     @field_validator("sp_services", mode="before")
     @classmethod

@@ -175,7 +175,9 @@ def deliver_rows(
 ) -> None:
     """Sends what is due of an entity in these areas (default: those of the run); adds the outcomes to the counts."""
     with ThreadPoolExecutor(lora.settings.lora_workers) as pool:
-        send = registry_sender(lora.get(), entity, lora.tenant, pool)
+        send = registry_sender(
+            lora.get(), entity, lora.tenant, pool, dialect=lora.dialect, revives=lora.settings.lora_revives
+        )
         report = deliver(store.deliveries, SYSTEM, entity, send, areas=areas_of(context) if areas is None else areas)
     counts |= report.counts()
     for text, number in report.errors.items():

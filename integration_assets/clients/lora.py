@@ -13,14 +13,19 @@ import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import httpx
+
 from integration_assets.clients.http import (
     HttpClient,
+    NotAllowedError,
     PermanentError,
     RetryPolicy,
     TransientError,
     json_answer,
     json_body,
 )
+from integration_assets.domain.registry.content import ENDED
+from integration_assets.domain.registry.dialect import ClassFields
 
 IDS_PER_LIST = 90
 """A list call is one request line of at most 4,094 bytes: 96 ids without, 90 with the period of validity."""
@@ -28,12 +33,16 @@ IDS_PER_LIST = 90
 _ALL_VALIDITY = [("virkningfra", "-infinity"), ("virkningtil", "infinity")]
 _CLASS = re.compile(r"[a-z]+/[a-z]+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ENDED = frozenset({"Slettet", "Passiveret"})
 _NO_CHANGE = "Aborted updating"
 
 
 class LoraClient:
-    """A LoRa service. `lora_class` is service and class as in the address, e.g. ``organisation/bruger``."""
+    """A LoRa service. `lora_class` is service and class as in the address, e.g. ``organisation/bruger``.
+
+    `token` is the whole value of the Authorization header: ``saml-gzipped …`` in LoRa 1.3.0, ``Bearer …`` in newer
+    ones and at gateways. A LoRa without login (the default of 1.3.0) passes over it. All methods that ask LoRa raise
+    NotAllowedError where it does not accept the token.
+    """
 
     def __init__(
         self,
@@ -63,7 +72,7 @@ class LoraClient:
         path = f"/{_checked_class(lora_class)}/{_checked_id(object_id)}"
         for _ in range(2 if revive else 1):
             try:
-                self._http.request("PUT", path, content=json_body(body), headers={"Content-Type": "application/json"})
+                self._send("PUT", path, body)
             except PermanentError as error:
                 if _is_clash(error):
                     raise TransientError(
@@ -78,13 +87,7 @@ class LoraClient:
         """
         path = f"/{_checked_class(lora_class)}/{_checked_id(object_id)}"
         try:
-            self._http.request(
-                "PATCH",
-                path,
-                content=json_body(body),
-                headers={"Content-Type": "application/json"},
-                idempotent=True,
-            )
+            self._send("PATCH", path, body)
         except PermanentError as error:
             if not _is_no_change(error):
                 raise
@@ -102,23 +105,63 @@ class LoraClient:
 
     def ended(self, lora_class: str, ids: Iterable[str]) -> frozenset[str]:
         """Those of the ids that are deleted or passive in LoRa: they need ``put(..., revive=True)``."""
-        return frozenset(key for key, code in self.life_cycle(lora_class, ids).items() if code in _ENDED)
+        return frozenset(key for key, code in self.life_cycle(lora_class, ids).items() if code in ENDED)
 
     def get_site_map(self) -> list[str]:
         """All routes of the service: tells which classes it has. It is no health check: no database is asked."""
-        answer = json_answer(self._http.request("GET", "/site-map"), "GET /site-map")
+        answer = json_answer(self._call("GET", "/site-map"), "GET /site-map")
         return list(answer.get("site-map", answer)) if isinstance(answer, dict) else list(answer)
+
+    def served(self, lora_classes: Iterable[str]) -> dict[str, ClassFields]:
+        """The attributes and relations of each of the classes that the service has; others are missing.
+
+        Raises TransientError, and PermanentError, also for answers that are not of LoRa's form.
+        """
+        routes = {route.rstrip("/") for route in self.get_site_map()}
+        # A service below a path of its own may name that path in its routes.
+        return {
+            name: self._fields(name)
+            for name in lora_classes
+            if any(route.endswith(f"/{_checked_class(name)}") for route in routes)
+        }
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._http.close()
+
+    def _fields(self, lora_class: str) -> ClassFields:
+        what = f"GET /{lora_class}/fields"
+        answer = json_answer(self._call("GET", f"/{lora_class}/fields"), what)
+        try:
+            attributes = answer["attributter"]["egenskaber"]
+            relations = [*answer["relationer_nul_til_en"], *answer["relationer_nul_til_mange"]]
+            return ClassFields(frozenset(attributes), frozenset(relations))
+        except (KeyError, TypeError):
+            raise PermanentError(f"{what} was answered in another form than LoRa's.") from None
+
+    def _send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        self._call(method, path, content=json_body(body), headers={"Content-Type": "application/json"}, idempotent=True)
+
+    def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **more)
+        except PermanentError as error:
+            if error.status not in (401, 403):
+                raise
+            raise NotAllowedError(
+                f"The registry (LoRa) does not let us in: {error} Is lora_token still valid? What is left waits for "
+                "the next run.",
+                status=error.status,
+                code=error.code,
+                text=error.text,
+            ) from None
 
     def _list(self, lora_class: str, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         path = f"/{_checked_class(lora_class)}"
         wanted = sorted({_checked_id(value) for value in ids})
         for start in range(0, len(wanted), IDS_PER_LIST):
             chunk = wanted[start : start + IDS_PER_LIST]
-            answer = self._http.request("GET", path, params=[("uuid", value) for value in chunk] + _ALL_VALIDITY)
+            answer = self._call("GET", path, params=[("uuid", value) for value in chunk] + _ALL_VALIDITY)
             # "Nothing" comes as [] from a list and as [[]] from a search.
             for found in json_answer(answer, f"GET {path}")["results"]:
                 yield from found

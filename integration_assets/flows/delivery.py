@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
-from integration_assets.clients.http import CallError, PermanentError
+from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
+from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.domain.registry.objects import Tenant, in_two_steps, lora_class, to_object
 
 CLAIM_ROWS = 400
@@ -87,16 +88,35 @@ def deliver(
         time.sleep(BUSY_PAUSE_SECONDS)
 
 
-def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: ThreadPoolExecutor) -> Send:
-    """Sends registry rows, each object as a whole, several objects at once."""
+def registry_sender(
+    client: LoraClient,
+    entity: str,
+    tenant: Tenant,
+    pool: ThreadPoolExecutor,
+    *,
+    dialect: Callable[[], Dialect] = lambda: PLAIN,
+    revives: bool = False,
+) -> Send:
+    """Sends registry rows, each object as a whole, several objects at once.
 
-    def send_one(row: Delivery) -> Outcome:
+    `dialect` is asked when there is something to send, and not before: where nothing changed, nothing is asked. Where
+    it raises because the registry cannot hold our objects, the delivery ends before anything is written. It also ends
+    where the registry does not let us in. A registry that is away only fails the objects of the batch.
+
+    With `revives`, the registry is asked about objects that were never delivered whether it has them already, deleted
+    or passive: those are put twice, since a first PUT merges with what they held. That is a list call for every 90
+    objects of a first load, and only needed where others wrote under our ids before, or where the cache was lost.
+    """
+
+    def send_one(row: Delivery, written: Dialect, revive: bool) -> Outcome:
         try:
             of_class = lora_class(entity, row.desired)
-            whole, over_time = in_two_steps(of_class, to_object(entity, row.desired, tenant))
-            client.put(of_class, row.object_id, whole)
+            whole, over_time = in_two_steps(of_class, to_object(entity, row.desired, tenant, written))
+            client.put(of_class, row.object_id, whole, revive=revive)
             if over_time is not None:
                 client.patch(of_class, row.object_id, over_time)
+        except NotAllowedError:
+            raise
         except CallError as error:
             return failure(row, error)
         except ValueError as error:
@@ -104,9 +124,23 @@ def registry_sender(client: LoraClient, entity: str, tenant: Tenant, pool: Threa
         return Outcome(row.object_id, ok=True, external_ref=row.object_id)
 
     def send(rows: Sequence[Delivery]) -> list[Outcome]:
-        return list(pool.map(send_one, rows))
+        try:
+            written = dialect()
+            ended = _ended(client, entity, rows) if revives else frozenset[str]()
+        except TransientError as error:
+            return [failure(row, error) for row in rows]
+        return list(pool.map(lambda row: send_one(row, written, row.object_id in ended), rows))
 
     return send
+
+
+def _ended(client: LoraClient, entity: str, rows: Sequence[Delivery]) -> frozenset[str]:
+    """Those of the rows that were never delivered whose objects are deleted or passive in the registry."""
+    new: dict[str, list[str]] = {}
+    for row in rows:
+        if row.delivered is None:
+            new.setdefault(lora_class(entity, row.desired), []).append(row.object_id)
+    return frozenset[str]().union(*(client.ended(of_class, ids) for of_class, ids in new.items()))
 
 
 def failure(row: Delivery, error: CallError) -> Outcome:

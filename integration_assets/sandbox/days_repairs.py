@@ -54,7 +54,7 @@ def _has_co(diary: Diary, row: Customer) -> bool:
 def _taken_over(diary: Diary, row: Customer) -> None:
     company = diary.builder.people.company(diary.home(diary.place(row).unit))
     row.party = row.id_number = company["cvr"]
-    row.name = company["name"][:80]
+    row.name = company["name"][:80].rstrip()
 
 
 def _number_is_garbage(_diary: Diary, row: Customer) -> None:

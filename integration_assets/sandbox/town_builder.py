@@ -132,7 +132,7 @@ class Builder:
         """A row of a company at a new place with an installation."""
         place = self.place(home)
         self.install(place)
-        known: Json = {"id_number": company["cvr"], "party": company["cvr"], "name": company["name"][:80]}
+        known: Json = {"id_number": company["cvr"], "party": company["cvr"], "name": company["name"][:80].rstrip()}
         return self.customer(kind, place, home, **{**known, **fields})
 
 

@@ -42,6 +42,11 @@ class RegistryObject:
         self._states: Mapping[str, Any] = registration.get("tilstande") or {}
         self._relations: Mapping[str, Any] = registration.get("relationer") or {}
         self.extension: Json = json.loads(self.text("integrationsdata") or "{}")
+        # Where the registry has fields of its own for them, they stand there.
+        own = self._pieces[-1] if self._pieces else {}
+        self.extension |= {name: value for name, value in own.items() if name.startswith("ava_")}
+        for item in self._relations.get("ava_opstillingsadresse", []):
+            self.extension["ava_opstillingsadresse"] = item.get("uuid")
 
     def on(self, day: str) -> "RegistryObject":
         """The object with nothing but what is valid on an ISO day."""

@@ -48,6 +48,7 @@ from integration_assets.domain.people.parties import (
     Resident,
     SearchResult,
 )
+from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS, range_tags
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets.resources.dynamics import DynamicsResource
@@ -103,6 +104,10 @@ class RegistryInMemoryResource(LoraResource):
     def get(self) -> LoraClient:
         """The registry."""
         return _REGISTRY
+
+    def dialect(self) -> Dialect:
+        """It has no fields of its own for what plain LoRa lacks."""
+        return PLAIN
 
 
 class CrmInMemory(DynamicsClient):

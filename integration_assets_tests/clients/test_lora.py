@@ -1,11 +1,13 @@
 """The LoRa client's wire behaviour against a scripted server."""
 
+import inspect
 import uuid
 
 import pytest
 
-from integration_assets.clients.http import PermanentError, TransientError
+from integration_assets.clients.http import NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
+from integration_assets.domain.registry.dialect import ClassFields
 from integration_assets_tests.clients.wire import FAST, Reply, Seen, serving
 
 ID = "a53baff3-55d2-495b-a672-b9631cd4aaad"
@@ -41,10 +43,58 @@ def test_a_500_is_tried_three_times_in_all() -> None:
     assert len(server.seen) == 3
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_s_troubles_are_tried_as_often_as_the_policy_says(status: int) -> None:
+    with serving([Reply(status, b"<html>", {"Content-Type": "text/html"})]) as server, pytest.raises(TransientError):
+        LoraClient(server.url, policy=FAST).read_many("organisation/bruger", [ID])
+    assert len(server.seen) == FAST.attempts
+
+
 def test_a_dropped_connection_is_tried_again() -> None:
-    with serving([Reply(drop=True), Reply(200, {"uuid": ID})]) as server:
-        LoraClient(server.url, policy=FAST).put("organisation/bruger", ID, BODY)
+    """As gunicorn drops it, without an answer, after thirty seconds of work."""
+    with serving([Reply(drop=True), Reply(drop=True), Reply(200, {"uuid": ID})]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        client.put("organisation/bruger", ID, BODY)
+        client.patch("organisation/bruger", ID, BODY)
+    assert [seen.method for seen in server.seen] == ["PUT", "PUT", "PUT", "PATCH"]
+
+
+def test_an_answer_is_waited_for_a_minute_and_then_asked_for_again() -> None:
+    assert inspect.signature(LoraClient).parameters["timeout_s"].default == 60.0
+    with serving([Reply(200, {"uuid": ID}, delay_s=0.6), Reply(200, {"uuid": ID})]) as server:
+        LoraClient(server.url, timeout_s=0.2, policy=FAST).put("organisation/bruger", ID, BODY)
+        assert len(server.seen) == 2
+
+
+def test_a_patch_that_changes_nothing_is_done() -> None:
+    unchanged = Reply(
+        400,
+        {"message": "ERROR:  Aborted updating bruger with id [x] as the given data, does not give raise to a new "
+                    "registration. Aborted reg:[...]\nCONTEXT:  PL/pgSQL function", "context": [None]},
+    )  # fmt: skip
+    refused = Reply(400, {"message": 'invalid input syntax for type uuid: "x"', "context": "LINE 1"})
+    with serving([unchanged, refused]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        client.patch("organisation/bruger", ID, BODY)
+        with pytest.raises(PermanentError, match="invalid input"):
+            client.patch("organisation/bruger", ID, BODY)
     assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_not_accepted_is_said_and_kept_secret(status: int) -> None:
+    with serving([Reply(status, {"message": "No Authorization header present"})]) as server:
+        client = LoraClient(server.url, token="saml-gzipped abc", policy=FAST)
+        for call in (
+            lambda: client.put("organisation/bruger", ID, BODY),
+            lambda: client.patch("organisation/bruger", ID, BODY),
+            lambda: client.read_many("organisation/bruger", [ID]),
+        ):
+            with pytest.raises(NotAllowedError, match="lora_token") as caught:
+                call()
+            assert caught.value.status == status
+            assert "abc" not in str(caught.value)
+    assert len(server.seen) == 3
 
 
 def test_a_schema_violation_is_permanent_and_a_clash_of_writers_is_not() -> None:
@@ -112,3 +162,45 @@ def test_no_ids_make_no_call() -> None:
 def test_the_site_map_lists_the_routes() -> None:
     with serving([Reply(200, {"site-map": ["/organisation/bruger", "/indsats/indsats"]})]) as server:
         assert "/indsats/indsats" in LoraClient(server.url, policy=FAST).get_site_map()
+
+
+FIELDS = {
+    "attributter": {"egenskaber": ["brugervendtnoegle", "integrationsdata", "ava_koen"]},
+    "attributter_metadata": {"egenskaber": {"brugervendtnoegle": {"mandatory": True}}},
+    "tilstande": {"gyldighed": ["Aktiv", "Inaktiv"]},
+    "relationer_nul_til_en": ["tilhoerer"],
+    "relationer_nul_til_mange": ["adresser", "opgaver"],
+}
+
+
+@pytest.mark.parametrize("root", ["", "/registry"])
+def test_what_is_served_is_asked_class_by_class(root: str) -> None:
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/site-map"):
+            routes = [
+                "/",
+                "/organisation/bruger/fields",
+                "/organisation/bruger",
+                '/klassifikation/klasse/<regex("."):u>',
+            ]
+            return Reply(200, {"site-map": [root + route for route in routes]})
+        return Reply(200, FIELDS) if seen.path == f"{root}/organisation/bruger/fields" else Reply(404, {})
+
+    with serving(answer) as server:
+        client = LoraClient(server.url + root, policy=FAST)
+        served = client.served(["organisation/bruger", "klassifikation/klasse", "indsats/indsats"])
+    assert served == {
+        "organisation/bruger": ClassFields(
+            frozenset({"brugervendtnoegle", "integrationsdata", "ava_koen"}),
+            frozenset({"tilhoerer", "adresser", "opgaver"}),
+        )
+    }
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("other", [{}, [], {"attributter": ["egenskaber"]}, {**FIELDS, "relationer_nul_til_en": None}])
+def test_fields_in_another_form_are_refused(other: object) -> None:
+    with serving([Reply(200, {"site-map": ["/organisation/bruger"]}), Reply(200, other)]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        with pytest.raises(PermanentError, match=r"GET /organisation/bruger/fields .* another form"):
+            client.served(["organisation/bruger"])

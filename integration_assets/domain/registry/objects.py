@@ -3,7 +3,9 @@
 Rows are dicts with the columns of `REGISTRY_ROWS` as their JSON has them (dates as ISO texts; dates are taken too).
 Rules that LoRa enforces and that are kept here: every state is required; a relation item has exactly one of uuid and
 urn; a single relation has one item; values are texts and none is empty; periods are half-open and have a day at least.
-What plain LoRa has no field for (the ava_ fields) travels as compact JSON in ``integrationsdata``.
+What LoRa has no field for (the ava_ content) is written by the registry's dialect: where AVA installed fields of its
+own, the content that they are made for goes into them, flags as the texts "true" and "false"; all other, and all of it
+in a plain registry, travels as compact JSON in ``integrationsdata``.
 
 Validity: customers always, but for what the registers changed and for their end. Everything else says what it is from
 valid_from on, is active and related until valid_to and inactive from then on. Where valid_to is not after valid_from (a
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.domain.registry.reading import from_object
 from integration_assets.domain.registry.time import (
     FAR_END,
@@ -27,7 +30,7 @@ from integration_assets.domain.registry.time import (
     start_order,
     validity,
 )
-from integration_assets.domain.registry.values import packed, urn
+from integration_assets.domain.registry.values import LARGEST_TEXT, as_text, packed, urn
 
 __all__ = ["LORA_CLASSES", "Tenant", "from_object", "in_two_steps", "lora_class", "to_object"]
 
@@ -60,6 +63,16 @@ _PERSON_FIELDS: Final = {
     "gender": "ava_koen",
     "civil_status": "ava_civilstand",
 }
+_PLACE: Final = "ava_opstillingsadresse"
+
+_KEYS: Final = {
+    "customers": "user_key",
+    "customer_relations": "customer_number",
+    "customer_roles": "customer_number",
+    "installations": "installation_number",
+    "agreements": "customer_number",
+}
+"""What an object of each entity is called where something is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -98,29 +111,41 @@ def _start_of(item: Mapping[str, Any]) -> tuple[bool, str]:
     return start_order(period_of(item))
 
 
-def to_object(entity: str, row: Row, tenant: Tenant) -> dict[str, Any]:
-    """The body that makes the object exactly this row when it is PUT (see `in_two_steps`).
+def to_object(entity: str, row: Row, tenant: Tenant, dialect: Dialect = PLAIN) -> dict[str, Any]:
+    """The body that makes the object exactly this row when it is PUT (see `in_two_steps`) in a registry of the dialect.
 
     Raises ValueError, naming customer or installation number only, when LoRa cannot hold the row.
     """
-    class_name = lora_class(entity, row).partition("/")[2]
-    return _WRITERS[entity](_Body(class_name, tenant.actor), row, tenant)
+    body = _Body(lora_class(entity, row), row[_KEYS[entity]], tenant.actor, dialect)
+    return _WRITERS[entity](body, row, tenant)
 
 
 class _Body:
     """A body in the making. Items without value are left out, relations without items too."""
 
-    def __init__(self, class_name: str, actor: str) -> None:
-        self._class_name = class_name
+    def __init__(self, lora_class: str, business_key: str, actor: str, dialect: Dialect) -> None:
+        self._class_name = lora_class.partition("/")[2]
+        self._own = dialect.own(lora_class)
+        self._business_key = business_key
         self._actor = actor
         self._attributes: list[dict[str, Any]] = []
         self._states: dict[str, list[dict[str, Any]]] = {}
         self._relations: dict[str, list[dict[str, Any]]] = {}
 
-    def says(self, period: Period, **fields: str | None) -> None:
-        """Adds attributes (egenskaber) for a period."""
+    def says(self, period: Period, extension: Mapping[str, str | bool | None], **fields: str | None) -> None:
+        """Adds attributes (egenskaber) for a period; those of `extension` where the dialect has them."""
+        fields |= {name: as_text(value) for name, value in extension.items() if name in self._own.attributes}
+        rest = {name: value for name, value in extension.items() if name not in self._own.attributes}
+        fields["integrationsdata"] = packed(rest)
         filled = {name: value for name, value in fields.items() if value}
+        for name, value in filled.items():
+            if (size := len(value.encode())) >= LARGEST_TEXT:
+                raise ValueError(f"{name} of {self._business_key} takes {size} bytes; LoRa holds {LARGEST_TEXT}.")
         self._attributes.append({**filled, "virkning": validity(period, self._actor)})
+
+    def has_relation(self, relation: str) -> bool:
+        """Whether the dialect has this relation of AVA's own."""
+        return relation in self._own.relations
 
     def is_in(self, state: str, *values: tuple[str, Period]) -> None:
         """Sets the values of a state (tilstand), named without its class."""
@@ -227,8 +252,8 @@ def _customer(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
         fields |= {extension: told.get(field) for field, extension in (*_PERSON_FIELDS.items(), (_PROTECTED, _FLAG))}
         body.says(
             period,
+            fields,
             brugervendtnoegle=row["user_key"],
-            integrationsdata=packed(fields, row["user_key"]),
             **{name: told.get("name", row["name"])},
         )
     ended_on = iso_day(row["ended_on"])
@@ -256,10 +281,10 @@ def _customer_relation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
     life = _Life.of(row)
     body.says(
         life.said,
+        {"ava_slutdato": life.end_aside},
         brugervendtnoegle=row["customer_number"],
         interessefaellesskabsnavn=row["name"],
         interessefaellesskabstype=row["utility"],
-        integrationsdata=packed({"ava_slutdato": life.end_aside}, row["customer_number"]),
     )
     body.is_in("gyldighed", *life.states("Aktiv", "Inaktiv"))
     body.relates("tilhoerer", [(_uuid(tenant.organisation), life.held)])
@@ -271,12 +296,11 @@ def _customer_role(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
     """A role has no owner in the registry; its customer number is an extension field, for those who look for it."""
     del tenant
     life = _Life.of(row)
-    extension = {"ava_kundenummer": row["customer_number"], "ava_slutdato": life.end_aside}
     body.says(
         life.said,
+        {"ava_kundenummer": row["customer_number"], "ava_slutdato": life.end_aside},
         brugervendtnoegle=row["role_code"],
         funktionsnavn=row["role_name"],
-        integrationsdata=packed(extension, row["customer_number"]),
     )
     body.is_in("gyldighed", *life.states("Aktiv", "Inaktiv"))
     kind = "Organisation" if row["party_kind"] == "company" else "Bruger"
@@ -291,24 +315,22 @@ def _installation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
     if not row["meters"]:
         raise ValueError(f"Installation {row['installation_number']} has no meter.")
     life = _Life.of(row)
+    place = {} if body.has_relation(_PLACE) else {_PLACE: row["address_id"]}
     for meter in row["meters"]:
         end = iso_day(meter["to"])
-        extension = {
-            "ava_maalerfabrikat": meter["meter_make"],
-            "ava_opstillingsadresse": row["address_id"],
-            "ava_slutdato": life.end_aside,
-        }
         body.says(
             Period(iso_day(meter["from"]), None if end == life.held.end else end),
+            {"ava_maalerfabrikat": meter["meter_make"], "ava_slutdato": life.end_aside, **place},
             brugervendtnoegle=row["installation_number"],
             titel=_title(meter) or row["installation_number"],
             eksempel=meter["meter_number"],
             beskrivelse=meter["meter_type"],
-            integrationsdata=packed(extension, row["installation_number"]),
         )
     body.is_in("publiceret", *life.states("Publiceret", "IkkePubliceret"))
     body.relates("ejer", [(_uuid(tenant.organisation), life.held)])
     body.relates("overordnetklasse", [(_urn(row["utility"]), life.held)])
+    if not place:
+        body.relates(_PLACE, [(_uuid(row["address_id"]), life.held)])
     return body.finished()
 
 
@@ -326,11 +348,11 @@ def _agreement(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
     held: list[Row] = row["installations"] or []
     body.says(
         life.said,
+        {"ava_kundenummer": row["customer_number"]},
         brugervendtnoegle=row["name"],
         beskrivelse=str(len({item["installation_id"] for item in held})),
         starttidspunkt=None if start is None else midnight(start),
         sluttidspunkt=FAR_END if end is None else midnight(end),
-        integrationsdata=packed({"ava_kundenummer": row["customer_number"]}, row["customer_number"]),
     )
     body.is_in("publiceret", ("IkkePubliceret", life.said))
     body.is_in("fremdrift", *life.states("Disponeret", "Leveret"))

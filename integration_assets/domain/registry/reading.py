@@ -2,14 +2,15 @@
 
 A real LoRa leaves empty values out, orders nothing, answers in the time zone of its database and may hold one value in
 several adjoining periods. So: missing keys are null, the piece that begins last is what an object says, periods that
-touch are one. What others added to an object and the integration does not know is passed over.
+touch are one. What others added to an object and the integration does not know is passed over. Either dialect is read,
+whatever the registry speaks today: content of AVA's own fields first, then that of integrationsdata.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from integration_assets.domain.registry.time import Day, Period, day_of, joined, period_of, start_order
-from integration_assets.domain.registry.values import unpacked, urn_value
+from integration_assets.domain.registry.values import as_flag, as_text, unpacked, urn_value
 
 Piece = Mapping[str, Any]
 FlatRow = dict[str, Any]
@@ -37,13 +38,17 @@ class _Registration:
             (piece for pieces in attributes.values() for piece in pieces),
             key=lambda piece: start_order(period_of(piece)),
         )
+        self.extensions = [_extensions(piece) for piece in self.pieces]
         self._states: Mapping[str, list[Piece]] = registration.get("tilstande") or {}
         self._relations: Mapping[str, list[Piece]] = registration.get("relationer") or {}
-        self.extension = unpacked(self.text("integrationsdata"))
 
     def text(self, field: str) -> str | None:
         """An attribute, as the piece that begins last has it."""
         return (self.pieces[-1].get(field) or None) if self.pieces else None
+
+    def extension(self, field: str) -> Any:
+        """What the piece that begins last has in an extension field."""
+        return self.extensions[-1].get(field) if self.extensions else None
 
     def items(self, relation: str) -> list[Piece]:
         """The items of a relation that have a target, by beginning."""
@@ -70,7 +75,13 @@ class _Registration:
             return Period(times[0].start, times[-1].end)
         others = joined(period_of(piece) for piece in pieces or self.pieces)
         start = others[0].start if others else None
-        return Period(start, self.extension.get("ava_slutdato") or start)
+        return Period(start, self.extension("ava_slutdato") or start)
+
+
+def _extensions(piece: Piece) -> dict[str, Any]:
+    """The extension fields of a piece: AVA's own, else those in integrationsdata."""
+    own = {name: value for name, value in piece.items() if name.startswith("ava_") and value}
+    return unpacked(piece.get("integrationsdata")) | own
 
 
 def _last(values: Iterable[str | None]) -> str | None:
@@ -88,7 +99,9 @@ _EXTENSIONS: Final = {
     "civil_status": "ava_civilstand",
     "address_protected": "ava_adressebeskyttelse",
 }
-"""Fields of a customer in integrationsdata."""
+"""Extension fields of a customer."""
+
+_FLAGS: Final = frozenset({"address_protected"})
 
 Line = list[tuple[Day, Any]]
 """The values of a field, each with its first day (None: always), in time order."""
@@ -97,7 +110,7 @@ Line = list[tuple[Day, Any]]
 def _customer(found: _Registration) -> FlatRow:
     is_company = found.class_name == "organisation"
     name = "organisationsnavn" if is_company else "brugernavn"
-    lines = {field: _told(found.pieces, extension) for field, extension in _EXTENSIONS.items()}
+    lines = {field: _told(found, field) for field in _EXTENSIONS}
     lines["address_id"] = _related(found.items("adresser"), lambda item: item.get("uuid"))
     if is_company:
         lines["name"] = _changes((period_of(piece).start, piece.get(name) or None) for piece in found.pieces)
@@ -115,18 +128,18 @@ def _customer(found: _Registration) -> FlatRow:
         "number": last["number"],
         "user_key": found.text("brugervendtnoegle"),
         "name": found.text(name),
-        "kmd_name": found.extension.get("ava_kmdnavn"),
+        "kmd_name": found.extension("ava_kmdnavn"),
         **{field: last[field] for field in _EXTENSIONS},
         "business_code": last.get("business_code"),
         "company_form": last.get("company_form"),
-        "master_id": found.extension.get("ava_masterid"),
+        "master_id": found.extension("ava_masterid"),
         "phone": found.urn("adresser", "tel:"),
         "mobile": found.urn("adresser", "mobile:"),
         "email": found.urn("adresser", "email:"),
         "address_id": last["address_id"],
         "ended_on": found.validity("gyldighed", "Aktiv").end,
         "history": [
-            {"field": field, "from": start, "value": _text(value)}
+            {"field": field, "from": start, "value": as_text(value)}
             for field, line in sorted(lines.items())
             if len(line) > 1
             for start, value in line
@@ -134,15 +147,11 @@ def _customer(found: _Registration) -> FlatRow:
     }
 
 
-def _text(value: Any) -> str | None:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _told(pieces: list[Piece], extension: str) -> Line:
-    """The line of an extension field."""
-    return _changes(
-        (period_of(piece).start, unpacked(piece.get("integrationsdata")).get(extension)) for piece in pieces
-    )
+def _told(found: _Registration, field: str) -> Line:
+    """The line of a field that is an extension."""
+    values = [extensions.get(_EXTENSIONS[field]) for extensions in found.extensions]
+    told = [as_flag(value) for value in values] if field in _FLAGS else values
+    return _changes((period_of(piece).start, value) for piece, value in zip(found.pieces, told, strict=True))
 
 
 def _related(items: list[Piece], target: Callable[[Piece], str | None]) -> Line:
@@ -188,7 +197,7 @@ def _customer_role(found: _Registration) -> FlatRow:
     parties = found.items("tilknyttedebrugere")
     kind = parties[-1].get("objekttype") if parties else None
     return {
-        "customer_number": found.extension.get("ava_kundenummer"),
+        "customer_number": found.extension("ava_kundenummer"),
         "role_code": found.text("brugervendtnoegle"),
         "role_name": found.text("funktionsnavn"),
         "party_id": found.uuid("tilknyttedebrugere"),
@@ -204,22 +213,22 @@ def _installation(found: _Registration) -> FlatRow:
     return {
         "installation_number": found.text("brugervendtnoegle"),
         "utility": found.urn("overordnetklasse"),
-        "address_id": found.extension.get("ava_opstillingsadresse"),
-        "meters": _meters(found.pieces, period.end),
+        "address_id": found.uuid("ava_opstillingsadresse") or found.extension("ava_opstillingsadresse"),
+        "meters": _meters(found, period.end),
         "valid_from": period.start,
         "valid_to": period.end,
     }
 
 
-def _meters(pieces: list[Piece], valid_to: Day) -> list[FlatRow]:
+def _meters(found: _Registration, valid_to: Day) -> list[FlatRow]:
     """Meters with their periods; adjoining pieces of one meter are one, the open end is that of the installation."""
     meters: list[FlatRow] = []
-    for piece in pieces:
+    for piece, extensions in zip(found.pieces, found.extensions, strict=True):
         period = period_of(piece)
         meter = {
             "meter_number": piece.get("eksempel") or None,
             "meter_type": piece.get("beskrivelse") or None,
-            "meter_make": unpacked(piece.get("integrationsdata")).get("ava_maalerfabrikat"),
+            "meter_make": extensions.get("ava_maalerfabrikat"),
         }
         last = meters[-1] if meters else None
         if last is not None and last["to"] == period.start and meter.items() <= last.items():
@@ -233,7 +242,7 @@ def _meters(pieces: list[Piece], valid_to: Day) -> list[FlatRow]:
 
 def _agreement(found: _Registration) -> FlatRow:
     return {
-        "customer_number": found.extension.get("ava_kundenummer"),
+        "customer_number": found.extension("ava_kundenummer"),
         "name": found.text("brugervendtnoegle"),
         "utility": found.urn("indsatstype"),
         "relation_id": found.uuid("indsatsmodtager"),

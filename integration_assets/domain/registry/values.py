@@ -1,12 +1,12 @@
-"""Single values in OIO objects: urns, and the JSON of fields that plain LoRa does not have."""
+"""Single values in OIO objects: urns, flags as texts, and the JSON of fields that plain LoRa does not have."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote
 
-LARGEST_EXTENSION: Final = 2_600
-"""Bytes of integrationsdata from which on LoRa may refuse the text: it stands in an index."""
+LARGEST_TEXT: Final = 2_600
+"""Bytes of an attribute from which on LoRa may refuse the text: it stands in an index."""
 
 _URN_CHARACTERS: Final = "!$&'()*+,;=:@/"
 """What RFC 8141 allows in the name part of a urn beside letters, digits and - . _ ~"""
@@ -23,19 +23,22 @@ def urn_value(text: str | None, scheme: str = "") -> str | None:
     return unquote(text[len(prefix) :]) if text is not None and text.startswith(prefix) else None
 
 
-def packed(fields: Mapping[str, str | bool | None], business_key: str) -> str | None:
-    """Extension fields as compact JSON with sorted keys, blanks left out; None when nothing is left.
+def as_text(value: str | bool | None) -> str | None:
+    """A value as an attribute of its own has it: flags are ``true`` or ``false``."""
+    return str(value).lower() if isinstance(value, bool) else value
 
-    Raises ValueError, naming the customer or installation number only, when LoRa would not take the length.
-    """
+
+def as_flag(value: str | bool | None) -> bool | None:
+    """The flag of `as_text`, also one that is none yet; None for any other text."""
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def packed(fields: Mapping[str, str | bool | None]) -> str | None:
+    """Extension fields as compact JSON with sorted keys, blanks left out; None when nothing is left."""
     filled = {name: value for name, value in fields.items() if value is not None and value != ""}
     if not filled:
         return None
-    text = json.dumps(filled, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    size = len(text.encode())
-    if size >= LARGEST_EXTENSION:
-        raise ValueError(f"The extension fields of {business_key} take {size} bytes; LoRa holds {LARGEST_EXTENSION}.")
-    return text
+    return json.dumps(filled, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def unpacked(text: str | None) -> dict[str, Any]:
