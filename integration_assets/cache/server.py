@@ -63,7 +63,9 @@ _OPTIONS = {
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
     "timezone": "UTC",
-    # Nothing of a row's content may reach the log file: neither statements nor the DETAIL and CONTEXT of an error.
+    # Nothing of a row's content may reach the log file: neither statements nor the errors about them, whose texts hold
+    # values and which the process that asked is told anyway.
+    "log_min_messages": "log",
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",

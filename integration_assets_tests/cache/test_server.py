@@ -213,6 +213,8 @@ def test_the_log_holds_no_content_of_rows(cache: sa.Engine, server_dir: Path) ->
             sa.text("SELECT CAST(:number AS text)::int / 0 FROM (VALUES ('0101701234')) AS t(n)"), {"number": "1"}
         )
     assert "hide_parameters" in str(failure.value)
+    with cache.connect() as connection, pytest.raises(sa.exc.DBAPIError):
+        connection.execute(sa.text("SELECT CAST('0101701234 Viggo' AS bigint)"))
     assert "0101701234" not in (server_dir / "postgres" / "server.log").read_text()
 
 
