@@ -174,10 +174,10 @@ def test_companies_and_nobody() -> None:
     assert person["history"] == []
 
 
-DAYS = st.integers(0, 60).map(lambda n: DAY + timedelta(days=n))
+DAYS = st.integers(0, 24).map(lambda n: DAY + timedelta(days=n))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(answers=st.lists(st.tuples(st.sampled_from("ABC"), st.none() | DAYS, st.integers(0, 9)), min_size=1, max_size=6))
 def test_any_sequence_of_answers_says_on_each_day_what_was_said_last_of_it(
     answers: list[tuple[str, date | None, int]],
@@ -185,7 +185,7 @@ def test_any_sequence_of_answers_says_on_each_day_what_was_said_last_of_it(
     """Independent: every change paints over the days from its first day on, as the last answer that says it has it."""
     kept: list[tuple[Person, date]] = []
     seen = DAY
-    calendar = [DAY + timedelta(days=n) for n in range(-1, 130)]
+    calendar = [DAY + timedelta(days=n) for n in (*range(-1, 25), 40, 60, 61, 120)]
     changes: list[tuple[str, date]] = []
     for name, since, pause in answers:
         seen += timedelta(days=pause)

@@ -9,7 +9,7 @@ from integration_assets_tests.end_to_end.completion_town import Case, Verdict, c
 from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.world import AREAS, World
 
-CUSTOMERS = 1500
+CUSTOMERS = 1000
 CAPPED_CUSTOMERS = 200
 """The smallest town with every kind."""
 

@@ -12,7 +12,7 @@ from integration_assets.sandbox.verify_read import registry_objects
 from integration_assets_tests.end_to_end.conftest import world_of
 from integration_assets_tests.end_to_end.world import shown
 
-CUSTOMERS = 150
+CUSTOMERS = 100
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
 """Days of the person and company registers: whatever way a change comes to us, the outside world holds the truth."""
 
+import pytest
+
 from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.world import World, shown, writes
 
-CUSTOMERS = 200
+CUSTOMERS = 160
 SWEPT = {"person_events_source": "none", "person_sweep_days": 1, "company_sweep_days": 1}
 FAULTY = ("person_register", "company_register", "person_subscriptions", "lora")
 FAULTS = {"rate_503": 0.05, "rate_drop": 0.03, "rate_timeout_after_commit": 0.03, "seed": 3}
@@ -51,6 +53,7 @@ def test_a_lost_delivery_and_one_that_is_not_complete_lose_nothing(new_world: Ne
     assert lookups(world, mark) > persons * 0.7, "after the gap everybody was asked"
 
 
+@pytest.mark.slow
 def test_through_faults_the_changes_arrive_all_the_same(new_world: NewWorld) -> None:
     world = new_world()
     world.build(CUSTOMERS, seed=8)
@@ -66,6 +69,7 @@ def test_through_faults_the_changes_arrive_all_the_same(new_world: NewWorld) -> 
     holds_the_truth(world)
 
 
+@pytest.mark.slow
 def test_relatives_and_notes_in_every_answer_change_nothing(new_world: NewWorld) -> None:
     world = new_world()
     world.post("/registers", {"surplus": "all"})

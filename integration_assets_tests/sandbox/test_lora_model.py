@@ -240,7 +240,7 @@ def test_lives_of_an_object_go_as_in_the_model(running: RunningSandbox, kind: Ki
     run_state_machine_as_test(
         life(kind, running.systems["lora"]),
         settings=settings(
-            max_examples=60,
+            max_examples=25,
             stateful_step_count=14,
             deadline=None,
             suppress_health_check=list(HealthCheck),
