@@ -65,7 +65,12 @@ class Settings(BaseSettings):
 
     # A value that does not do may be a secret: errors name the setting only.
     model_config = SettingsConfigDict(
-        env_prefix="INTEGRATION_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_parse_none_str="null",  # how the environment says that a setting with a default has no value
+        env_prefix="INTEGRATION_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded database and of all files we write")
@@ -178,11 +183,12 @@ class Settings(BaseSettings):
     person_net_days: int | None = Field(
         default=365,
         ge=1,
-        description="Days in which persons with a subscription are looked up too, in case that an event went astray",
+        description="Days in which persons with a subscription are looked up too, in case that an event went astray; "
+        "null: never",
     )
     company_sweep_days: int = Field(default=30, ge=1, description="Days in which every company is looked up again once")
     register_calls_per_second: float | None = Field(
-        default=20.0, gt=0, description="Look-ups a second of a sweep at most; unset by null: no limit"
+        default=20.0, gt=0, description="Look-ups a second of a sweep at most; null: no limit"
     )
     share_protected_addresses: bool = Field(
         default=False, description="Copy registered addresses to the CRM although name and address are protected"

@@ -17,7 +17,7 @@ from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.flows import notifications
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import COMPANY, PERSON, Lookups
-from integration_assets.flows.notifications import Following
+from integration_assets.flows.notifications import Means
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -49,14 +49,12 @@ def notification_persons(
     business_day: BusinessDay,
 ) -> None:
     """Takes in the register's deliveries, asks again for everybody who is due, and delivers what changed."""
-    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    means = _means(context, cache, registers, business_day, registers.settings.person_sweep_days)
     events = person_events.get()
     corrected: set[str] = set()
     with journaled(context, cache.get(), areas=corrected) as counts:
-        trouble = None if events is None else _take_in(context, following, events, counts)
-        told = _follow(
-            context, following, registers, washing, lora, counts, corrected, PERSON, watch=events is not None
-        )
+        trouble = None if events is None else _take_in(context, means, events, counts)
+        told = _follow(context, means, registers, washing, lora, counts, corrected, PERSON, watch=events is not None)
     # Only now is it known on every side whose areas are to be brought to the CRM.
     cache.get().following.note_delivered(PERSON, told)
     if trouble is not None:
@@ -80,10 +78,10 @@ def notification_companies(
     business_day: BusinessDay,
 ) -> None:
     """Asks again for the companies whose turn it is, and delivers what changed."""
-    following = _following(context, cache, registers, business_day, registers.settings.company_sweep_days)
+    means = _means(context, cache, registers, business_day, registers.settings.company_sweep_days)
     corrected: set[str] = set()
     with journaled(context, cache.get(), areas=corrected) as counts:
-        told = _follow(context, following, registers, washing, lora, counts, corrected, COMPANY, watch=False)
+        told = _follow(context, means, registers, washing, lora, counts, corrected, COMPANY, watch=False)
     cache.get().following.note_delivered(COMPANY, told)
 
 
@@ -103,9 +101,9 @@ def notification_subscriptions(
     if subscriptions is None:
         context.log.info("No subscription service is configured; persons are kept true by the sweep.")
         return
-    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    means = _means(context, cache, registers, business_day, registers.settings.person_sweep_days)
     with journaled(context, cache.get()) as counts:
-        done = notifications.follow_relations(following, subscriptions, notifications.named_living(following, PERSON))
+        done = notifications.follow_relations(means, subscriptions, notifications.named_living(means, PERSON))
         counts |= {"added": done.added, "removed": done.removed, "failed": done.failed}
 
 
@@ -125,24 +123,24 @@ def notification_notices(
     business_day: BusinessDay,
 ) -> None:
     """Compares the parties of living customer relations with what the registers say of them."""
-    following = _following(context, cache, registers, business_day, registers.settings.person_sweep_days)
+    means = _means(context, cache, registers, business_day, registers.settings.person_sweep_days)
     store = cache.get()
     with journaled(context, store) as counts:
-        named = pl.concat(notifications.named_living(following, kind) for kind in (PERSON, COMPANY))
-        found = notifications.open_notices(following, named, washing.index())
+        named = pl.concat(notifications.named_living(means, kind) for kind in (PERSON, COMPANY))
+        found = notifications.open_notices(means, named, washing.index())
         areas = {*found.get_column("supply_area"), *store.rejections.open(name_of(context)).get_column("supply_area")}
-        record_rejections(context, store, found, following.as_of, counts, areas=sorted(areas))
+        record_rejections(context, store, found, means.as_of, counts, areas=sorted(areas))
 
 
-def _following(
+def _means(
     context: dg.AssetExecutionContext,
     cache: CacheResource,
     registers: RegistersResource,
     business_day: BusinessDay,
     sweep_days: int,
-) -> Following:
+) -> Means:
     settings = registers.settings
-    return Following(
+    return Means(
         cache=cache.get(),
         ids=object_ids(settings),
         as_of=business_day.of_run(context),
@@ -153,11 +151,11 @@ def _following(
 
 
 def _take_in(
-    context: dg.AssetExecutionContext, following: Following, events: PersonEvents, counts: dict[str, int]
+    context: dg.AssetExecutionContext, means: Means, events: PersonEvents, counts: dict[str, int]
 ) -> CallError | None:
     """Takes in the register's deliveries. What stops it is given back: who is due already need not wait for that."""
     try:
-        taken = notifications.take_in(following, events)
+        taken = notifications.take_in(means, events)
     except CallError as failure:
         context.log.error("Event deliveries were not taken in; they are read again in the next run: %s", failure)
         return failure
@@ -169,7 +167,7 @@ def _take_in(
 
 def _follow(
     context: dg.AssetExecutionContext,
-    following: Following,
+    means: Means,
     registers: RegistersResource,
     washing: WashingResource,
     lora: LoraResource,
@@ -183,16 +181,16 @@ def _follow(
 
     Returns the subjects of those of whom the registry knows now.
     """
-    store = following.cache
+    store = means.cache
     if warning := certificate_warning(registers.settings, datetime.now(UTC).date()):
         context.log.warning(warning)
     lookups = Lookups(
-        *(store.answers, following.ids, registers.get(), registers.mandate),
-        as_of=following.as_of,
+        *(store.answers, means.ids, registers.get(), registers.mandate),
+        as_of=means.as_of,
         run_id=context.run.run_id,
     )
-    named = notifications.named_living(following, kind)
-    checked = notifications.check(following, lookups, kind, named, watch=watch)
+    named = notifications.named_living(means, kind)
+    checked = notifications.check(means, lookups, kind, named, watch=watch)
     counts |= {
         "parties": named.get_column("party_id").n_unique(),
         "asked_by_event": checked.by_event,
@@ -204,7 +202,7 @@ def _follow(
         context.log.warning("%s parties gave no answer; they are asked again in the next run.", checked.unanswered)
     if checked.changed:
         with advisory_lock(store.engine, "desired:lora/customers"):
-            rows = notifications.registry_rows(following, checked.changed, washing.index())
+            rows = notifications.registry_rows(means, checked.changed, washing.index())
             desire(store, "customers", rows, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))

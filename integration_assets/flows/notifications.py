@@ -25,7 +25,7 @@ from integration_assets.domain.people.sweep import to_check
 from integration_assets.domain.tables import RESOLVED_CUSTOMERS
 from integration_assets.flows.lookups import PERSON, Lookups, register_subjects
 from integration_assets.flows.parties import party_frame
-from integration_assets.flows.registry import all_rows, customers_of
+from integration_assets.flows.registry import customers_of, rows_by_customer_number
 
 EVENTS = "person_events"
 WORKERS = 8
@@ -36,8 +36,8 @@ LAG = timedelta(days=3)
 
 
 @dataclass(frozen=True)
-class Following:
-    """What following needs: the cache, whose ids are computed, the business day, and the limits of a sweep.
+class Means:
+    """What following the registers needs: the cache, whose ids are computed, the business day, the limits of a sweep.
 
     `watched_sweep_days`: those of whose changes events tell are swept in so many days; None: never.
     """
@@ -82,9 +82,9 @@ class Subscribed:
     failed: int
 
 
-def take_in(following: Following, events: PersonEvents) -> TakenIn:
+def take_in(means: Means, events: PersonEvents) -> TakenIn:
     """Marks everybody whom new deliveries name, delivery by delivery. Raises CallError where the source is silent."""
-    store, deliveries, persons = following.cache.following, 0, 0
+    store, deliveries, persons = means.cache.following, 0, 0
     notes: list[str] = []
     cursor = store.cursor(EVENTS)
     while True:
@@ -92,7 +92,7 @@ def take_in(following: Following, events: PersonEvents) -> TakenIn:
         if batch.cursor == cursor:
             return TakenIn(deliveries, persons, tuple(dict.fromkeys([*notes, *batch.notes])))
         named = [number for event in batch.events for number in (event.number, event.new_number) if number]
-        changed, ended = _subjects(following, named), _number_subjects(following.ids, batch.ended).to_list()
+        changed, ended = _subjects(means, named), _number_subjects(means.ids, batch.ended).to_list()
         # Of the very first delivery the source cannot tell whether one before it was meant for us too.
         first_missed = cursor is None and batch.previous_on is not None and store.subscribed_before(batch.previous_on)
         missing_since = batch.previous_on if first_missed else batch.missing_since
@@ -100,7 +100,7 @@ def take_in(following: Following, events: PersonEvents) -> TakenIn:
             EVENTS,
             batch.cursor,
             changed=changed,
-            again_until=following.as_of + LAG,
+            again_until=means.as_of + LAG,
             ended=ended,
             everybody=missing_since is not None,
         )
@@ -117,37 +117,37 @@ def _number_subjects(ids: ObjectIds, numbers: Iterable[str]) -> pl.Series:
     return register_subjects(ids, PERSON, pl.Series("number", list(numbers), dtype=pl.String))
 
 
-def _subjects(following: Following, numbers: Collection[str]) -> list[str]:
+def _subjects(means: Means, numbers: Collection[str]) -> list[str]:
     given = pl.Series("number", list(numbers), dtype=pl.String)
-    return register_subjects(following.ids, PERSON, given, following.cache.answers.aliases()).to_list()
+    return register_subjects(means.ids, PERSON, given, means.cache.answers.aliases()).to_list()
 
 
-def named_living(following: Following, kind: str) -> pl.DataFrame:
+def named_living(means: Means, kind: str) -> pl.DataFrame:
     """The parties of a kind that living customer relations name (see `notices.living`), and `subject` of each."""
-    rows = living(following.cache.read(RESOLVED_CUSTOMERS), following.as_of).filter(pl.col("party_kind") == kind)
-    aliases = following.cache.answers.aliases() if kind == PERSON else {}
-    return rows.with_columns(register_subjects(following.ids, kind, rows.get_column("number"), aliases))
+    rows = living(means.cache.read(RESOLVED_CUSTOMERS), means.as_of).filter(pl.col("party_kind") == kind)
+    aliases = means.cache.answers.aliases() if kind == PERSON else {}
+    return rows.with_columns(register_subjects(means.ids, kind, rows.get_column("number"), aliases))
 
 
-def check(following: Following, lookups: Lookups, kind: str, named: pl.DataFrame, *, watch: bool) -> Checked:
+def check(means: Means, lookups: Lookups, kind: str, named: pl.DataFrame, *, watch: bool) -> Checked:
     """Asks the register of this kind for those of `named` (as from `named_living`) who are due.
 
     `watch`: events tell of the subscribed, whose turn in the sweep then comes seldom.
     """
-    store = following.cache.following
+    store = means.cache.following
     parties = named.unique("subject", keep="first", maintain_order=True)
     checks = store.checks(kind).join(parties, on="subject", how="semi")
     watched = store.subscriptions().get_column("subject") if watch else pl.Series("subject", [], dtype=pl.String)
     due = to_check(
         checks,
-        following.as_of,
-        sweep_days=following.sweep_days,
+        means.as_of,
+        sweep_days=means.sweep_days,
         watched=watched,
-        watched_sweep_days=following.watched_sweep_days,
+        watched_sweep_days=means.watched_sweep_days,
     )
     asked = parties.join(due, on="subject", how="inner").join(checks.select("subject", "mark"), on="subject")
     marks = dict(asked.select("number", "mark").iter_rows())
-    unanswered = lookups.refresh(kind, marks, calls_per_second=following.calls_per_second)
+    unanswered = lookups.refresh(kind, marks, calls_per_second=means.calls_per_second)
     reasons = dict(due.group_by("reason").len().iter_rows())
     waiting = store.checks(kind).filter("to_deliver").join(named, on="subject", how="inner")
     return Checked(
@@ -159,19 +159,19 @@ def check(following: Following, lookups: Lookups, kind: str, named: pl.DataFrame
     )
 
 
-def registry_rows(following: Following, party_ids: Collection[str], index: WashingIndex) -> pl.DataFrame:
+def registry_rows(means: Means, party_ids: Collection[str], index: WashingIndex) -> pl.DataFrame:
     """What the registry should hold of these parties, for a delivery."""
-    everywhere = all_rows(following.cache)
-    return customers_of(party_ids, everywhere, following.cache, following.ids, index)
+    everywhere = rows_by_customer_number(means.cache)
+    return customers_of(party_ids, everywhere, means.cache, means.ids, index)
 
 
-def open_notices(following: Following, named: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
+def open_notices(means: Means, named: pl.DataFrame, index: WashingIndex) -> pl.DataFrame:
     """What operators must put right of the parties in `named` (as from `named_living`), as REJECTIONS."""
     parties = named.select("party_id", "party_kind", "number").unique("party_id", keep="first", maintain_order=True)
-    return notices(named, party_frame(parties, following.cache.answers, following.ids, index))
+    return notices(named, party_frame(parties, means.cache.answers, means.ids, index))
 
 
-def follow_relations(following: Following, subscriptions: PersonSubscriptions, named: pl.DataFrame) -> Subscribed:
+def follow_relations(means: Means, subscriptions: PersonSubscriptions, named: pl.DataFrame) -> Subscribed:
     """Subscribes to the persons of living customer relations, and ends the subscriptions of all others that we made.
 
     `named` as from `named_living`. Subscriptions that others made under the same agreement are left alone. Who is new
@@ -179,11 +179,11 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
     believe is compared with what the service has. Raises CallError where it does not say; a call that fails for one
     person is made again in the next run.
     """
-    store = following.cache.following
-    wanted, ours = _in_force(following, named), store.subscriptions()
+    store = means.cache.following
+    wanted, ours = _in_force(means, named), store.subscriptions()
     standing = ours
     compared_on = store.compared_on(EVENTS)
-    if compared_on is not None and (following.as_of - compared_on).days >= COMPARED_EVERY_DAYS:
+    if compared_on is not None and (means.as_of - compared_on).days >= COMPARED_EVERY_DAYS:
         there = pl.Series("number", list(subscriptions.subscribed()), dtype=pl.String)
         standing = ours.filter(pl.col("number").is_in(there.implode()))
     to_add = wanted.join(standing, on="number_subject", how="anti")
@@ -194,7 +194,7 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
             subscriptions.add(row["number"])
         except CallError:
             return False
-        store.note_subscribed(row["number_subject"], row["subject"], row["number"], following.as_of)
+        store.note_subscribed(row["number_subject"], row["subject"], row["number"], means.as_of)
         return True
 
     def remove(row: dict[str, str]) -> bool:
@@ -208,14 +208,14 @@ def follow_relations(following: Following, subscriptions: PersonSubscriptions, n
     with ThreadPoolExecutor(WORKERS) as pool:
         added, removed = sum(pool.map(add, to_add.to_dicts())), sum(pool.map(remove, gone.to_dicts()))
     if compared_on is None or standing is not ours:
-        store.note_compared(EVENTS, following.as_of)
+        store.note_compared(EVENTS, means.as_of)
     return Subscribed(added, removed, to_add.height + gone.height - added - removed)
 
 
-def _in_force(following: Following, named: pl.DataFrame) -> pl.DataFrame:
+def _in_force(means: Means, named: pl.DataFrame) -> pl.DataFrame:
     """subject, number in force and number_subject of each person whom the register knows; each number once."""
-    answers = following.cache.answers.frame(PERSON, named.get_column("subject").unique().to_list())
+    answers = means.cache.answers.frame(PERSON, named.get_column("subject").unique().to_list())
     number = pl.col("answer").str.json_path_match("$.number")
     known = answers.select("subject", number.alias("number")).drop_nulls("number").sort("subject")
-    hashed = _number_subjects(following.ids, known.get_column("number")).alias("number_subject")
+    hashed = _number_subjects(means.ids, known.get_column("number")).alias("number_subject")
     return known.with_columns(hashed).unique("number_subject", keep="first", maintain_order=True)

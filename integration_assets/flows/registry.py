@@ -9,11 +9,11 @@ from integration_assets.cache.store import Cache
 from integration_assets.domain import gates
 from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.continuity import continue_roles
 from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows.parties import named_parties, party_frame
-from integration_assets.flows.resolution import CO_SUFFIX
 
 SYSTEM = "lora"
 
@@ -26,13 +26,13 @@ def desired_customers(
     A party may have customer relations in other areas: their rows, those that ended before included, are taken from
     the cache, so that the outcome is the same whichever area asks.
     """
-    everywhere = _newest(all_rows(cache), resolved, areas)
+    everywhere = _newest(rows_by_customer_number(cache), resolved, areas)
     here = set(named_parties(resolved).get_column("party_id"))
     here |= set(cache.deliveries.object_ids(SYSTEM, "customers", areas))
     return customers_of(here, everywhere, cache, ids, index)
 
 
-def all_rows(cache: Cache) -> pl.DataFrame:
+def rows_by_customer_number(cache: Cache) -> pl.DataFrame:
     """One row of resolved/customers per customer number: the living one, else one that ended."""
     living = cache.read(RESOLVED_CUSTOMERS, columns=("customer_number", "supply_area")).with_columns(_living=True)
     rows = cache.read(RESOLVED_CUSTOMERS, None, include_vanished=True)

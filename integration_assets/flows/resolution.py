@@ -12,6 +12,7 @@ from integration_assets.domain.addresses.resolve import billing_lines, unit_ids
 from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.completion import KNOWN, address_keys, known_numbers
+from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.people.numbers import id_kind
 from integration_assets.domain.people.parties import AddressKey
 from integration_assets.domain.source import REJECTIONS
@@ -19,8 +20,6 @@ from integration_assets.domain.tables import RESOLVED_CUSTOMERS
 from integration_assets.flows.completion import NO_ANSWER, NOT_ASKED, Completion, Found, Question
 from integration_assets.flows.lookups import Lookups, person_ids
 from integration_assets.flows.washing import Washer
-
-CO_SUFFIX = "/co"
 
 SENTENCES = {
     "no_id_number": "The row names nobody: the identification number (PersonnrSEnr) is empty.",

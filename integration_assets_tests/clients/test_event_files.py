@@ -304,10 +304,11 @@ def test_another_host_key_is_refused_before_anything_is_said(server: SftpFolder,
     assert server.logins == []
 
 
-def test_a_host_key_of_another_kind_is_refused(server: SftpFolder, account: Account) -> None:
+def test_a_host_key_of_another_kind_is_another_key(server: SftpFolder, account: Account) -> None:
     other = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode()
-    with pytest.raises(PermanentError, match="refuses us"):
+    with pytest.raises(PermanentError, match="another key than the one we know") as caught:
         EventFiles(replace(account, host_key=other)).since(None)
+    assert caught.value.code == "host_key"
     assert server.logins == []
 
 

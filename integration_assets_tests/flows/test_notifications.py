@@ -1,4 +1,4 @@
-"""Following the registers: deliveries taken in, who is asked again, subscriptions; against a real cache."""
+"""Means the registers: deliveries taken in, who is asked again, subscriptions; against a real cache."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from integration_assets.domain.tables import RESOLVED_CUSTOMERS
 from integration_assets.flows.lookups import COMPANY, PERSON, Lookups, Mandate, person_ids
 from integration_assets.flows.notifications import (
     Checked,
-    Following,
+    Means,
     Subscribed,
     check,
     follow_relations,
@@ -135,14 +135,14 @@ def relations(store: Cache, ids: ObjectIds, lookups: Lookups, registers: Registe
     return put
 
 
-def at(store: Cache, ids: ObjectIds, day: date, *, sweep_days: int = 30) -> Following:
-    return Following(store, ids, day, sweep_days, None)
+def at(store: Cache, ids: ObjectIds, day: date, *, sweep_days: int = 30) -> Means:
+    return Means(store, ids, day, sweep_days, None)
 
 
-def checked(following: Following, registers: Registers, kind: str = PERSON, *, watch: bool = False) -> Checked:
+def checked(means: Means, registers: Registers, kind: str = PERSON, *, watch: bool = False) -> Checked:
     mandate = Mandate("Prøveby", "an act")
-    lookups = Lookups(following.cache.answers, following.ids, registers, mandate, as_of=following.as_of, run_id="night")
-    return check(following, lookups, kind, named_living(following, kind), watch=watch)
+    lookups = Lookups(means.cache.answers, means.ids, registers, mandate, as_of=means.as_of, run_id="night")
+    return check(means, lookups, kind, named_living(means, kind), watch=watch)
 
 
 def asked(registers: Registers) -> list[str]:
@@ -151,8 +151,8 @@ def asked(registers: Registers) -> list[str]:
     return numbers
 
 
-def rows_of(following: Following, party_id: str) -> dict[str, Any]:
-    (row,) = registry_rows(following, [party_id], INDEX).to_dicts()
+def rows_of(means: Means, party_id: str) -> dict[str, Any]:
+    (row,) = registry_rows(means, [party_id], INDEX).to_dicts()
     return row
 
 
@@ -160,24 +160,24 @@ def test_a_delivery_costs_a_look_up_of_whom_it_names(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, BO), ("2", CARL, None))
-    following = at(store, ids, TOMORROW)
-    assert follow_relations(following, Subscriptions(), named_living(following, PERSON)) == Subscribed(3, 0, 0)
-    assert checked(following, registers, watch=True).by_event == 3, "new subscriptions: what came before no event tells"
+    means = at(store, ids, TOMORROW)
+    assert follow_relations(means, Subscriptions(), named_living(means, PERSON)) == Subscribed(3, 0, 0)
+    assert checked(means, registers, watch=True).by_event == 3, "new subscriptions: what came before no event tells"
     asked(registers)
     registers.people[BO] = replace(registers.people[BO], last_name="Ny", name_from=TOMORROW)
     events = Deliveries(delivery(event(BO), event("0909771234")), delivery(event(BO)))
-    assert (take_in(following, events).deliveries, take_in(following, events).deliveries) == (2, 0)
-    result = checked(following, registers, watch=True)
+    assert (take_in(means, events).deliveries, take_in(means, events).deliveries) == (2, 0)
+    result = checked(means, registers, watch=True)
     assert (asked(registers), result.by_event, result.by_sweep) == ([BO], 1, 0)
     assert result.changed == {str(ids.of("person", BO))}
-    row = rows_of(following, str(ids.of("person", BO)))
+    row = rows_of(means, str(ids.of("person", BO)))
     assert row["last_name"] == "Ny"
     assert row["history"] == [
         {"field": "last_name", "from": None, "value": "Prøve"},
         {"field": "last_name", "from": TOMORROW, "value": "Ny"},
     ]
     store.following.note_delivered(PERSON, result.subjects)
-    assert checked(following, registers, watch=True) == Checked(frozenset(), frozenset(), 0, 0, 0)
+    assert checked(means, registers, watch=True) == Checked(frozenset(), frozenset(), 0, 0, 0)
     assert asked(registers) == []
 
 
@@ -185,10 +185,10 @@ def test_a_silent_register_keeps_the_mark(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, None))
-    following = at(store, ids, TODAY)
-    take_in(following, Deliveries(delivery(event(ANNA))))
+    means = at(store, ids, TODAY)
+    take_in(means, Deliveries(delivery(event(ANNA))))
     registers.down = {"person"}
-    assert checked(following, registers).unanswered == 1
+    assert checked(means, registers).unanswered == 1
     registers.down = set()
     assert checked(at(store, ids, TOMORROW), registers).by_event == 1
     assert checked(at(store, ids, TOMORROW), registers).by_event == 0
@@ -214,10 +214,10 @@ def test_after_a_gap_everybody_is_asked_again(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, BO), ("2", CARL, None))
-    following = at(store, ids, TODAY)
-    taken = take_in(following, Deliveries(delivery(event(ANNA), missing_since=TODAY)))
+    means = at(store, ids, TODAY)
+    taken = take_in(means, Deliveries(delivery(event(ANNA), missing_since=TODAY)))
     assert any("is missing; everybody is asked again" in note for note in taken.notes)
-    assert checked(following, registers, watch=True).by_event == 3
+    assert checked(means, registers, watch=True).by_event == 3
     assert asked(registers) == [ANNA, BO, CARL]
 
 
@@ -226,13 +226,13 @@ def test_a_first_delivery_that_names_one_before_it_which_we_should_have_had_is_a
 ) -> None:
     relations(("1", ANNA, BO))
     follow_relations(at(store, ids, TODAY), Subscriptions(), named_living(at(store, ids, TODAY), PERSON))
-    following = at(store, ids, TOMORROW)
-    assert take_in(following, Deliveries(delivery(event(ANNA), previous_on=TODAY))).notes == ()
-    assert checked(following, registers, watch=True).by_event == 1
+    means = at(store, ids, TOMORROW)
+    assert take_in(means, Deliveries(delivery(event(ANNA), previous_on=TODAY))).notes == ()
+    assert checked(means, registers, watch=True).by_event == 1
     with store.engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM event_cursor"))
-    assert len(take_in(following, Deliveries(delivery(event(ANNA), previous_on=TOMORROW))).notes) == 1
-    assert checked(following, registers, watch=True).by_event == 2
+    assert len(take_in(means, Deliveries(delivery(event(ANNA), previous_on=TOMORROW))).notes) == 1
+    assert checked(means, registers, watch=True).by_event == 2
 
 
 def test_without_events_everybody_has_a_turn_and_nothing_changes(
@@ -255,25 +255,25 @@ def test_a_person_with_a_new_number_stays_the_same_object(
     registers.people[ANNA] = replace(
         registers.people[ANNA], number=ANNA_NOW, status="60", status_from=date(2026, 11, 20), address=None
     )
-    following = at(store, ids, TOMORROW)
-    take_in(following, Deliveries(delivery(event(ANNA, ANNA_NOW))))
-    assert checked(following, registers).changed == {anna}
-    row = rows_of(following, anna)
+    means = at(store, ids, TOMORROW)
+    take_in(means, Deliveries(delivery(event(ANNA, ANNA_NOW))))
+    assert checked(means, registers).changed == {anna}
+    row = rows_of(means, anna)
     assert (row["number"], row["address_id"], row["ended_on"]) == (ANNA_NOW, HOME["address_id"], None)
     assert row["history"] == [
         {"field": "number", "from": None, "value": ANNA},
         {"field": "number", "from": date(2026, 11, 20), "value": ANNA_NOW},
     ]
-    named = named_living(following, PERSON)
-    assert open_notices(following, named, INDEX).select("record_key", "reason").rows() == [("1", "number_changed")]
+    named = named_living(means, PERSON)
+    assert open_notices(means, named, INDEX).select("record_key", "reason").rows() == [("1", "number_changed")]
     # A clerk corrects the number: the same person, and nothing to put right any more.
     relations(("1", ANNA_NOW, None))
-    named = named_living(following, PERSON)
+    named = named_living(means, PERSON)
     assert named["party_id"].to_list() == [anna]
-    assert open_notices(following, named, INDEX).is_empty()
-    assert rows_of(following, anna)["history"] == row["history"]
+    assert open_notices(means, named, INDEX).is_empty()
+    assert rows_of(means, anna)["history"] == row["history"]
     subscriptions = Subscriptions(ANNA)
-    assert follow_relations(following, subscriptions, named).added == 1
+    assert follow_relations(means, subscriptions, named).added == 1
     assert subscriptions.calls == [("add", ANNA_NOW)]
 
 
@@ -283,38 +283,38 @@ def test_the_dead_and_the_ceased_are_told_to_operators(
     registers.people[BO] = replace(registers.people[BO], status="90", status_from=date(2026, 11, 1), address=None)
     registers.companies[BAKER] = replace(registers.companies[BAKER], ceased_on=date(2026, 10, 1))
     relations(("1", ANNA, BO), ("2", BAKER, None))
-    following = at(store, ids, TODAY)
-    found = open_notices(following, named_living(following, PERSON), INDEX)
+    means = at(store, ids, TODAY)
+    found = open_notices(means, named_living(means, PERSON), INDEX)
     assert found.select("record_key", "reason", "customer_number", "supply_area").rows() == [
         ("1/co", "person_died", "1", "5000")
     ]
     assert "co-customer of customer number 1 died on 2026-11-01" in found["text"].item()
-    found = open_notices(following, named_living(following, COMPANY), INDEX)
+    found = open_notices(means, named_living(means, COMPANY), INDEX)
     assert found.select("record_key", "reason").rows() == [("2", "company_ceased")]
     assert BO not in str(found.to_dicts())
     relations(("1", ANNA, BO), ("2", BAKER, None), ended=TODAY)
-    assert named_living(following, PERSON).is_empty()
+    assert named_living(means, PERSON).is_empty()
 
 
 def test_subscriptions_follow_the_customer_relations(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, BO), ("2", BAKER, None), ("3", "0404741111", None))
-    service, following = Subscriptions("0909771234"), at(store, ids, TODAY)
+    service, means = Subscriptions("0909771234"), at(store, ids, TODAY)
     service.down = {BO}
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 1)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(1, 0, 1)
     service.down = set()
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 0)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(1, 0, 0)
     assert service.numbers == {ANNA, BO, "0909771234"}, "subscriptions of others stay; who is unknown has none"
     service.calls.clear()
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(0, 0, 0)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(0, 0, 0)
     assert service.calls == []
     relations(("1", ANNA, None), ("2", BAKER, None))
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(0, 1, 0)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(0, 1, 0)
     assert service.numbers == {ANNA, "0909771234"}
     # What the service has lost is found by the weekly comparison.
     service.numbers.discard(ANNA)
-    assert follow_relations(following, service, named_living(following, PERSON)).added == 0
+    assert follow_relations(means, service, named_living(means, PERSON)).added == 0
     later = at(store, ids, TODAY + timedelta(days=7))
     assert follow_relations(later, service, named_living(later, PERSON)).added == 1
     assert checked(later, registers).by_event == 1, "of changes meanwhile no event tells"
@@ -330,28 +330,28 @@ def test_a_change_waits_until_the_registry_was_told(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, None), ("2", ANNA, None))
-    following = at(store, ids, TOMORROW)
-    take_in(following, Deliveries(delivery(event(ANNA))))
+    means = at(store, ids, TOMORROW)
+    take_in(means, Deliveries(delivery(event(ANNA))))
     registers.people[ANNA] = replace(registers.people[ANNA], last_name="Ny")
-    first = checked(following, registers)
+    first = checked(means, registers)
     assert first.changed == {str(ids.of("person", ANNA))}
     # The run is killed before it delivers; the next one finds nothing to ask and all the more to deliver.
-    second = checked(following, registers)
+    second = checked(means, registers)
     assert (second.by_event, second.changed) == (0, first.changed)
     store.following.note_delivered(PERSON, second.subjects)
-    assert checked(following, registers).changed == frozenset()
+    assert checked(means, registers).changed == frozenset()
 
 
 def test_an_answer_to_another_question_leaves_the_mark(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, None))
-    following = at(store, ids, TODAY)
-    take_in(following, Deliveries(delivery(event(ANNA))))
+    means = at(store, ids, TODAY)
+    take_in(means, Deliveries(delivery(event(ANNA))))
     other_run = Lookups(store.answers, ids, registers, Mandate("a", "b"), as_of=TODAY, run_id="other")
     other_run.people([ANNA], refresh=[ANNA])
-    assert checked(following, registers).by_event == 1
-    assert checked(following, registers).by_event == 0
+    assert checked(means, registers).by_event == 1
+    assert checked(means, registers).by_event == 0
 
 
 def test_a_register_that_lags_behind_its_events_is_asked_again_on_the_next_days(
@@ -371,13 +371,13 @@ def test_a_new_number_that_the_register_does_not_know_yet_is_no_answer(
 ) -> None:
     relations(("1", ANNA, None), ("2", ANNA_NOW, None))
     registers.people[ANNA] = replace(registers.people[ANNA], number=ANNA_NOW, status="60", address=None, last_name=None)
-    following = at(store, ids, TOMORROW)
-    take_in(following, Deliveries(delivery(event(ANNA))))
-    assert checked(following, registers).unanswered == 1
+    means = at(store, ids, TOMORROW)
+    take_in(means, Deliveries(delivery(event(ANNA))))
+    assert checked(means, registers).unanswered == 1
     registers.people[ANNA_NOW] = person(ANNA_NOW, "Anna Prøve", HOME["address_id"])
-    assert checked(following, registers).unanswered == 0
+    assert checked(means, registers).unanswered == 0
     # That nobody was known under the new number before does not make it another person.
-    assert rows_of(following, str(ids.of("person", ANNA)))["number"] == ANNA_NOW
+    assert rows_of(means, str(ids.of("person", ANNA)))["number"] == ANNA_NOW
     assert store.answers.aliases()[ids.subject(f"person|{ANNA_NOW}")].party_id == str(ids.of("person", ANNA))
 
 
@@ -385,20 +385,20 @@ def test_two_numbers_with_one_successor_are_one_person(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, None), ("2", BO, None))
-    service, following = Subscriptions(), at(store, ids, TODAY)
-    follow_relations(following, service, named_living(following, PERSON))
+    service, means = Subscriptions(), at(store, ids, TODAY)
+    follow_relations(means, service, named_living(means, PERSON))
     for old in (ANNA, BO):
         registers.people[old] = replace(registers.people[old], number=ANNA_NOW, status="60")
     registers.people[ANNA_NOW] = person(ANNA_NOW, "Anna Prøve", HOME["address_id"])
-    following = at(store, ids, TOMORROW)
-    take_in(following, Deliveries(delivery(event(ANNA), event(BO))))
-    assert checked(following, registers).unanswered == 0
+    means = at(store, ids, TOMORROW)
+    take_in(means, Deliveries(delivery(event(ANNA), event(BO))))
+    assert checked(means, registers).unanswered == 0
     numbers = pl.Series("number", [ANNA, BO, ANNA_NOW])
     assert person_ids(ids, numbers, store.answers.aliases()).n_unique() == 1
-    follow_relations(following, service, named_living(following, PERSON))
+    follow_relations(means, service, named_living(means, PERSON))
     assert service.numbers == {ANNA_NOW}
     relations(("1", ANNA, None), ask=False)
-    follow_relations(following, service, named_living(following, PERSON))
+    follow_relations(means, service, named_living(means, PERSON))
     assert service.numbers == {ANNA_NOW}, "the other relation lives on"
 
 
@@ -406,15 +406,15 @@ def test_a_subscription_to_a_former_number_is_ended_however_often_it_takes(
     store: Cache, ids: ObjectIds, registers: Registers, relations: Callable[..., None]
 ) -> None:
     relations(("1", ANNA, None))
-    service, following = Subscriptions(), at(store, ids, TODAY)
-    follow_relations(following, service, named_living(following, PERSON))
+    service, means = Subscriptions(), at(store, ids, TODAY)
+    follow_relations(means, service, named_living(means, PERSON))
     registers.people[ANNA_NOW] = replace(registers.people[ANNA], number=ANNA_NOW)
     registers.people[ANNA] = replace(registers.people[ANNA], number=ANNA_NOW, status="60")
-    following = at(store, ids, TOMORROW)
-    take_in(following, Deliveries(delivery(event(ANNA))))
-    checked(following, registers)
+    means = at(store, ids, TOMORROW)
+    take_in(means, Deliveries(delivery(event(ANNA))))
+    checked(means, registers)
     service.down = {ANNA}
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(1, 0, 1)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(1, 0, 1)
     service.down = set()
-    assert follow_relations(following, service, named_living(following, PERSON)) == Subscribed(0, 1, 0)
+    assert follow_relations(means, service, named_living(means, PERSON)) == Subscribed(0, 1, 0)
     assert service.numbers == {ANNA_NOW}
