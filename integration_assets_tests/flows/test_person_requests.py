@@ -15,7 +15,7 @@ from integration_assets.domain.people.history import PARTY_ROWS
 from integration_assets.domain.registry import desired
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.flows.person_requests import Erased, RequestRefused, erase, held, shown
-from integration_assets.flows.registry import all_rows
+from integration_assets.flows.registry import rows_by_customer_number
 from integration_assets_tests.flows.on_file import AREA, OnFile, billing_text, frame, place_text
 
 ANNA, BO, DAN = "0101701234", "0202721111", "0404741111"
@@ -337,7 +337,7 @@ def test_an_object_keeps_its_name_when_its_lowest_number_is_erased(file: OnFile)
     ended(file)
 
     def known_as() -> tuple[object, ...]:
-        rows = all_rows(file.store)
+        rows = rows_by_customer_number(file.store)
         party = {"party_id": file.party(BO), "party_kind": "person", "number": BO, "history": []}
         known = pl.DataFrame([party], schema=PARTY_ROWS)
         return desired.customers(rows, known).select("user_key", "number", "phone").row(0)
