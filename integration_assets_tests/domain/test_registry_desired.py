@@ -174,6 +174,7 @@ def test_a_relation_is_named_after_its_address() -> None:
         "address_id": "dar",
         "valid_from": date(2020, 1, 1),
         "valid_to": date(2024, 1, 1),
+        "history": [],
     }
     assert (one(frame, customer_number="1002")["name"], one(frame, customer_number="1002")["address_id"]) == (
         "Varme",
