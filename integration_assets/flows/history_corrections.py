@@ -66,7 +66,7 @@ def correct(
             corrected = history.corrected(row, field, since, as_of)
         except ValueError as error:
             raise CorrectionRefused(f"{error} Nothing was corrected.") from error
-        if corrected == row["history"]:
+        if corrected == (row["history"] or []):
             raise CorrectionRefused(f"That is what is said of {field} of {number} already; nothing was corrected.")
         changed = rows.with_columns(pl.lit(corrected, dtype=history.HISTORY).alias("history"))
         cache.deliveries.desire(SYSTEM, entity, changed)

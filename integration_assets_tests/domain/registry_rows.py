@@ -130,6 +130,38 @@ MOVED: dict[str, Any] = COMPANY | {
     ],
 }  # fmt: skip
 
+REACHED: dict[str, Any] = PERSON | {
+    "phone": None,
+    "email": "dam@example.dk",
+    "history": [
+        piece("email", None, "anna@example.dk"), piece("email", "2026-03-02", "dam@example.dk"),
+        piece("phone", None, "86123456"), piece("phone", "2026-03-02", None),
+    ],
+}  # fmt: skip
+RENAMED: dict[str, Any] = RELATION | {
+    "name": "Varme, Åboulevarden 3B 2.tv, 5000 Odense C",
+    "address_id": UUIDS[4],
+    "history": [
+        piece("address_id", None, ADDRESS), piece("address_id", "2024-03-01", UUIDS[4]),
+        piece("name", None, RELATION["name"]),
+        piece("name", "2024-03-01", "Varme, Åboulevarden 3B 2.tv, 5000 Odense C"),
+    ],
+}  # fmt: skip
+PLACED: dict[str, Any] = INSTALLATION | {
+    "address_id": UUIDS[4],
+    "history": [piece("address_id", None, ADDRESS), piece("address_id", "2015-03-01", UUIDS[4])],
+}
+BILLED: dict[str, Any] = AGREEMENT | {
+    "valid_to": "2026-01-01",
+    "billing_address_id": UUIDS[5],
+    "installations": [{"installation_id": UUIDS[3], "from": "2020-01-15", "to": "2026-01-01"}],
+    "history": [
+        piece("billing_address_id", None, ADDRESS), piece("billing_address_id", "2025-03-01", UUIDS[4]),
+        piece("billing_address_id", "2026-02-01", UUIDS[5]),
+        piece("name", None, "Varme, 111"), piece("name", "2021-01-01", "Varme, 222, qp 9,9"),
+    ],
+}  # fmt: skip
+
 
 SINGLE = {
     "tilhoerer", "virksomhed", "virksomhedstype", "branche", "organisatoriskfunktionstype", "ejer",
@@ -387,5 +419,9 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("installations", INSTALLATION),
     ("agreements", AGREEMENT),
     ("agreements", AGREEMENT | {"valid_to": AGREEMENT["valid_from"], "installations": []}),
+    ("customers", REACHED),
+    ("customer_relations", RENAMED),
+    ("installations", PLACED),
+    ("agreements", BILLED),
 ]
 """A row of every kind, with its entity."""

@@ -71,8 +71,8 @@ def continued(entity: str, desired: pl.DataFrame, previous: pl.DataFrame, as_of:
 
 
 def corrected(row: Mapping[str, Any], field: str, since: date | None, as_of: date) -> list[dict[str, Any]]:
-    """The history of a row in which the value that a field has on `as_of` holds from `since` on (None: from the
-    beginning), whatever was said of these days.
+    """The history, with dates, of a row in which the value that a field has on `as_of` holds from `since` on (None:
+    from the beginning), whatever was said of these days.
 
     Where it was said to hold before, the value before it goes on until then. Raises ValueError, with a sentence for the
     operator, where there is no such value or the day is yet to come.
@@ -91,7 +91,8 @@ def corrected(row: Mapping[str, Any], field: str, since: date | None, as_of: dat
     else:
         former = next(piece.value for piece in line if piece.end == start)
         line = line.written(start, day, former)
-    return history_of({**{name: told.of(name) for name in told.changing}, field: line})
+    pieces = history_of({**{name: told.of(name) for name in told.changing}, field: line})
+    return [{**piece, "from": date.fromisoformat(piece["from"]) if piece["from"] else None} for piece in pieces]
 
 
 def on_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
