@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -65,7 +66,7 @@ def on_day(registration: Json, day: str | None) -> Said:
 
     fields: dict[str, str] = {}
     for _group, piece in holding("attributter"):
-        told = {**json.loads(piece.get("integrationsdata") or "{}"), **piece}
+        told = {**_unpacked(piece.get("integrationsdata") or "{}"), **piece}
         for name, value in told.items():
             if name not in ("virkning", "integrationsdata") and value not in (None, ""):
                 assert name not in fields, f"two pieces say {name}"
@@ -92,5 +93,11 @@ def _holds(virkning: Json, moment: datetime) -> bool:
     return (start is None or start <= moment) and (end is None or moment < end)
 
 
+@cache
+def _unpacked(text: str) -> Json:
+    return json.loads(text)
+
+
+@cache
 def _moment(text: str) -> datetime | None:
     return None if "infinity" in text else datetime.fromisoformat(text)

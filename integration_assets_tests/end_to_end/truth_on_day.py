@@ -30,7 +30,8 @@ class Truths:
         """A party, named by its number of the last day."""
         contact = self.last["contacts"][number]
         dated = {field: _on(line, day) for field, line in contact["history"].items()}
-        then = self._then("contacts", number, day, contact["history"].get("number", []))
+        names = [number, *(value for _since, value in contact["history"].get("number", []))]
+        then = self._then("contacts", names, day)
         undated = {field: then[field] for field in CONTACT_FIELDS}
         name = {} if contact["kind"] == "company" else {"name": then["name"]}
         return {**contact, "number": number, **dated, **undated, **name, "active": not _over(contact["ended_on"], day)}
@@ -40,7 +41,7 @@ class Truths:
         account = self.last["accounts"][number]
         if day < account["valid_from"]:
             return None
-        then = self._then("accounts", number, day)
+        then = self._then("accounts", [number], day)
         active = not _over(account["valid_to"], day)
         return {"name": then["name"], "active": active, "address_id": then["address_id"] if active else "any"}
 
@@ -51,7 +52,7 @@ class Truths:
             return None
         active = not _over(agreement["valid_to"], day)
         had = self._had(agreement, day)
-        billed = self._then("agreements", number, day)["billing_address_id"]
+        billed = self._then("agreements", [number], day)["billing_address_id"]
         return {
             "name": f"Varme, {_title(had[0][1])}" if had else NAMELESS,
             "product_count": str(len(had)),
@@ -67,7 +68,7 @@ class Truths:
             return None
         meter = [each for each in installation["meters"] if each[3] <= day][-1]
         active = not _over(installation["valid_to"], day)
-        place = self._then("installations", number, day)["own_address_id"]
+        place = self._then("installations", [number], day)["own_address_id"]
         return {"title": _title(meter), "active": active, "place": place if active else None}
 
     def roles(self, day: str) -> set[tuple[str, str, str]]:
@@ -92,14 +93,14 @@ class Truths:
             had += [(number, meters[-1])] if meters else []
         return had
 
-    def _then(self, group: str, number: str, day: str, numbers: Sequence[Any] = ()) -> Json:
-        """An object as the truth of the day told it, or the nearest that knows it."""
+    def _then(self, group: str, names: Sequence[str], day: str) -> Json:
+        """An object, by any of its numbers, as the truth of the day told it, or the first after it that knows it."""
         days = (date.fromisoformat(day) - date.fromisoformat(self.told[0]["base_day"])).days
         for truth in self.told[max(0, min(days, len(self.told) - 1)) :]:
-            known_as = _on(numbers, truth["as_of"]) if numbers else number
-            if known_as in truth[group]:
-                return truth[group][known_as]
-        raise AssertionError(f"no truth knows {group} {number}")
+            known = [name for name in names if name in truth[group]]
+            if known:
+                return truth[group][known[0]]
+        raise AssertionError(f"no truth knows {group} {names}")
 
 
 def _on(line: Sequence[Any], day: str) -> Any:
