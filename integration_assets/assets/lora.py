@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -9,7 +10,6 @@ import polars as pl
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
-from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
 from integration_assets.domain.tables import (
@@ -21,7 +21,7 @@ from integration_assets.domain.tables import (
 )
 from integration_assets.flows.delivery import deliver, registry_sender
 from integration_assets.flows.identity import object_ids
-from integration_assets.flows.registry import SYSTEM, desired_customers, desired_roles
+from integration_assets.flows.registry import SYSTEM, desired_customers, desired_roles, desiring, with_history
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -49,14 +49,15 @@ def lora_customers(
     cache: CacheResource,
     washing: WashingResource,
     lora: LoraResource,
+    business_day: BusinessDay,
 ) -> None:
     """Delivers the parties that these areas name."""
     store = cache.get()
     # Two areas may name the same person: the later of two runs sees the rows of both, and its view is the one kept.
     with journaled(context, store) as counts:
-        with advisory_lock(store.engine, "desired:lora/customers"):
+        with desiring(store, "customers"):
             rows = desired_customers(resolved, store, object_ids(lora.settings), washing.index(), areas_of(context))
-            desire(store, "customers", rows, counts)
+            desire(store, "customers", rows, business_day.of_run(context), counts)
         deliver_rows(context, store, lora, "customers", counts)
 
 
@@ -76,12 +77,15 @@ def lora_customer_relations(
     places: pl.DataFrame,
     cache: CacheResource,
     lora: LoraResource,
+    business_day: BusinessDay,
 ) -> None:
     """Delivers one customer relation per customer number, valid from move-in to move-out."""
-    with journaled(context, cache.get()) as counts:
+    store = cache.get()
+    with journaled(context, store) as counts:
         rows = desired.customer_relations(resolved, places, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "customer_relations", rows, counts)
-        deliver_rows(context, cache.get(), lora, "customer_relations", counts)
+        with desiring(store, "customer_relations"):
+            desire(store, "customer_relations", rows, business_day.of_run(context), counts)
+        deliver_rows(context, store, lora, "customer_relations", counts)
 
 
 @delivery_asset(
@@ -103,10 +107,10 @@ def lora_customer_roles(
     store = cache.get()
     rejections = store.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas_of(context))
     with journaled(context, store) as counts:
-        rows = desired_roles(
-            resolved, store, object_ids(lora.settings), business_day.of_run(context), rejections=rejections
-        )
-        desire(store, "customer_roles", rows, counts)
+        as_of = business_day.of_run(context)
+        with desiring(store, "customer_roles"):
+            rows = desired_roles(resolved, store, object_ids(lora.settings), as_of, rejections=rejections)
+            desire(store, "customer_roles", rows, as_of, counts)
         deliver_rows(context, store, lora, "customer_roles", counts)
 
 
@@ -123,12 +127,15 @@ def lora_installations(
     places: pl.DataFrame,
     cache: CacheResource,
     lora: LoraResource,
+    business_day: BusinessDay,
 ) -> None:
     """Delivers one object per installation number, with a period per meter."""
-    with journaled(context, cache.get()) as counts:
+    store = cache.get()
+    with journaled(context, store) as counts:
         rows = desired.installations(meters, places, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "installations", rows, counts)
-        deliver_rows(context, cache.get(), lora, "installations", counts)
+        with desiring(store, "installations"):
+            desire(store, "installations", rows, business_day.of_run(context), counts)
+        deliver_rows(context, store, lora, "installations", counts)
 
 
 @delivery_asset(
@@ -150,17 +157,23 @@ def lora_agreements(
     billing: pl.DataFrame,
     cache: CacheResource,
     lora: LoraResource,
+    business_day: BusinessDay,
 ) -> None:
     """Delivers one agreement per customer number, with every installation of its place."""
-    with journaled(context, cache.get()) as counts:
+    store = cache.get()
+    with journaled(context, store) as counts:
         rows = desired.agreements(resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "agreements", rows, counts)
-        deliver_rows(context, cache.get(), lora, "agreements", counts)
+        with desiring(store, "agreements"):
+            desire(store, "agreements", rows, business_day.of_run(context), counts)
+        deliver_rows(context, store, lora, "agreements", counts)
 
 
-def desire(store: Cache, entity: str, rows: pl.DataFrame, counts: dict[str, int]) -> None:
-    """States what the registry should hold of an entity; adds how many objects, and how many as before."""
-    compared = store.deliveries.desire(SYSTEM, entity, rows)
+def desire(store: Cache, entity: str, rows: pl.DataFrame, as_of: date, counts: dict[str, int]) -> None:
+    """States what the registry should hold of an entity, values that changed from the business day on.
+
+    Adds to the counts how many objects, and how many as before.
+    """
+    compared = store.deliveries.desire(SYSTEM, entity, with_history(entity, rows, store, as_of))
     counts["desired"] = compared.new + compared.changed + compared.unchanged
     counts["unchanged"] = compared.unchanged
 

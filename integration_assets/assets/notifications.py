@@ -9,7 +9,6 @@ from integration_assets.assets.context import journaled, name_of, record_rejecti
 from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.lora import deliver_rows, desire
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
-from integration_assets.cache.locks import advisory_lock
 from integration_assets.clients.http import CallError
 from integration_assets.domain.people.ports import PersonEvents
 from integration_assets.domain.source import REJECTIONS
@@ -18,6 +17,7 @@ from integration_assets.flows import notifications
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import COMPANY, PERSON, Lookups
 from integration_assets.flows.notifications import Means
+from integration_assets.flows.registry import desiring
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -201,9 +201,9 @@ def _follow(
     if checked.unanswered:
         context.log.warning("%s parties gave no answer; they are asked again in the next run.", checked.unanswered)
     if checked.changed:
-        with advisory_lock(store.engine, "desired:lora/customers"):
+        with desiring(store, "customers"):
             rows = notifications.registry_rows(means, checked.changed, washing.index())
-            desire(store, "customers", rows, counts)
+            desire(store, "customers", rows, means.as_of, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
     return checked.subjects

@@ -227,6 +227,24 @@ class Deliveries:
         """
         return self._payloads(system, entity, "desired", areas, schema)
 
+    def before(self, system: str, entity: str, desired: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+        """The rows desired last of those objects of `desired` that differ from it: object_id, then `schema`.
+
+        One per object, ordered by object id; only these are fetched and decoded. What was erased has no row.
+        """
+        rows = _fingerprinted(desired).select("object_id", "fingerprint")
+        with self._engine.begin() as connection:
+            connection.execute(sa.text("CREATE TEMP TABLE given (object_id text, fingerprint bigint) ON COMMIT DROP"))
+            copy_in(connection, "given", rows)
+            connection.execute(sa.text("ANALYZE given"))
+            query = (
+                "SELECT d.object_id, d.desired FROM given AS g JOIN delivery AS d ON d.system = %s AND d.entity = %s "
+                "AND d.object_id = g.object_id AND d.desired_fingerprint <> g.fingerprint AND d.desired <> '{}'::bytea"
+            )
+            stored = copy_out(connection, query, {"object_id": pl.String, "desired": pl.Binary}, [system, entity])
+        texts = stored.select("object_id", payloads.to_texts(stored["desired"], self._cipher).alias("row"))
+        return texts.with_columns(pl.col("row").str.json_decode(pl.Struct(schema))).unnest("row").sort("object_id")
+
     def object_ids(self, system: str, entity: str, areas: Sequence[str] | None) -> list[str]:
         """Ids, sorted, of all objects ever desired (in these areas)."""
         query = f"SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND {_IN_AREAS} ORDER BY 1"

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from integration_assets.cache import snapshots
 from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.following import Following
 from integration_assets.cache.journal import Journal
@@ -59,6 +60,11 @@ class Cache:
     def following(self) -> Following:
         """Subscriptions, event deliveries taken in, and who is to be asked again."""
         return Following(self.engine, self.cipher)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """What operators corrected of the past."""
+        return Corrections(self.engine)
 
     @cached_property
     def washings(self) -> Washings:

@@ -249,3 +249,19 @@ address_decision = sa.Table(
     sa.Column("decided_at", _INSTANT, nullable=False),
 )
 """What operators decided about texts that no rule resolves; without an address: that there is none."""
+
+history_correction = sa.Table(
+    "history_correction",
+    metadata,
+    sa.Column("correction_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("object_id", sa.Text, nullable=False),
+    sa.Column("customer_number", sa.Text),
+    sa.Column("installation_number", sa.Text),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("since", sa.Date),
+    sa.Column("corrected_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("corrected_at", _INSTANT, nullable=False),
+)
+"""What operators corrected of the past: from which day on (null: always) a field of a registry object has its value."""

@@ -8,6 +8,7 @@ import typer
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
 from integration_assets.cli.person import person
+from integration_assets.cli.registry import registry
 
 app = typer.Typer(
     name="integration-assets",
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.add_typer(addresses, name="addresses")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
+app.add_typer(registry, name="registry")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]

@@ -30,6 +30,7 @@ TITLES = {
     "audit": "Audit: look-ups in registers, and requests like this one",
     "washing": "Address texts and what they were found to mean",
     "address_decision": "What operators decided that those texts mean",
+    "history_correction": "What operators corrected of the past",
 }
 
 

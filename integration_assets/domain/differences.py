@@ -146,9 +146,15 @@ _MASKS: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _shown(entity: str, field: str, value: object) -> str | None:
-    """A value as text, masked where it is personal. What looks like a CPR number is masked wherever it stands."""
+    """A value as text, masked where it is personal. What looks like a CPR number is masked wherever it stands.
+
+    Of a history only the days are told.
+    """
     if value is None:
         return None
+    if field == "history" and isinstance(value, list):
+        pieces = cast("list[dict[str, Any]]", value)
+        return ", ".join(f"{piece['field']} from {piece['from'] or 'the beginning'}" for piece in pieces)
     if isinstance(value, list):
         text = f"{len(cast('list[Any]', value))}: {json.dumps(value, ensure_ascii=False)}"
     else:

@@ -7,7 +7,7 @@ is their declaration) and joined in here.
 import polars as pl
 
 from integration_assets.domain.crm.fields import CRM_TABLES
-from integration_assets.domain.people.history import HISTORY
+from integration_assets.domain.registry.history import HISTORY
 from integration_assets.domain.schema import Column, EntityTable
 
 _AREA = Column("supply_area", pl.String, "Supply area (forsyningsområde): the partition, from the place's postal code")
@@ -250,6 +250,7 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
             "address_id": pl.String,
             "valid_from": pl.Date,
             "valid_to": pl.Date,
+            "history": HISTORY,
         }
     ),
     "customer_roles": pl.Schema(
@@ -272,6 +273,7 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
             "meters": METER_PERIODS,  # by first day
             "valid_from": pl.Date,
             "valid_to": pl.Date,
+            "history": HISTORY,
         }
     ),
     "agreements": pl.Schema(
@@ -284,6 +286,7 @@ REGISTRY_ROWS: dict[str, pl.Schema] = {
             "installations": INSTALLATION_PERIODS,  # by installation id and first day
             "valid_from": pl.Date,
             "valid_to": pl.Date,
+            "history": HISTORY,
         }
     ),
 }

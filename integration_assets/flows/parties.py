@@ -11,6 +11,7 @@ from integration_assets.domain.addresses.washing.washed import UNIT
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people import history
 from integration_assets.domain.people.register_rows import answer_versions
+from integration_assets.domain.registry.history import on_day
 from integration_assets.flows.lookups import COMPANY, PERSON, register_subjects
 from integration_assets.flows.washing import Washer
 
@@ -54,7 +55,7 @@ def registered_addresses(
     """The registered address of each row's main customer on `as_of`: customer_number, address_id (null where there is
     none) and withheld: she has one, but it is protected and not shared (`share_protected`)."""
     main = resolved.select("party_id", "party_kind", "number").unique("party_id")
-    parties = history.on_day(party_frame(main, answers, ids, index), as_of)
+    parties = on_day(party_frame(main, answers, ids, index), as_of)
     protected = pl.col("address_protected").fill_null(False) & pl.col("address_id").is_not_null()
     addresses = parties.select("party_id", "address_id", (protected & (not share_protected)).alias("withheld"))
     return (

@@ -228,13 +228,14 @@ def _registry(means: Means, areas: Sequence[str], as_of: date, resolved: Resolve
     """What the registry should hold, by entity, as the assets of lora/* desire it."""
     cache, ids, utility = means.cache, means.ids, means.utility
     parties, meters = resolved.parties, resolved.meters
-    return {
+    rows = {
         "customers": registry.desired_customers(parties, cache, ids, means.index, areas),
         "customer_relations": desired.customer_relations(parties, resolved.consumption, ids, utility=utility),
         "customer_roles": registry.desired_roles(parties, cache, ids, as_of, rejections=resolved.withheld),
         "installations": desired.installations(meters, resolved.places, ids, utility=utility),
         "agreements": desired.agreements(parties, meters, resolved.billing, ids, utility=utility),
     }
+    return {entity: registry.with_history(entity, frame, cache, as_of) for entity, frame in rows.items()}
 
 
 def _crm(

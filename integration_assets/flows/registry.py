@@ -1,16 +1,18 @@
 """What the registry should hold for the supply areas of a run: resolved rows turned into registry rows."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 
 import polars as pl
 
+from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
 from integration_assets.domain import gates
 from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.notices import CO_SUFFIX
-from integration_assets.domain.registry import desired
+from integration_assets.domain.registry import desired, history
 from integration_assets.domain.registry.continuity import continue_roles
 from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows.parties import named_parties, party_frame
@@ -97,3 +99,19 @@ def desired_roles(
     )
     gates.require_unique(roles, ["object_id"], "Customer roles")
     return roles
+
+
+def desiring(cache: Cache, entity: str) -> AbstractContextManager[None]:
+    """Held while what is desired of an entity is read, changed and stated: of two who do, one waits for the other."""
+    return advisory_lock(cache.engine, f"desired:{SYSTEM}/{entity}")
+
+
+def with_history(entity: str, rows: pl.DataFrame, cache: Cache, as_of: date) -> pl.DataFrame:
+    """The desired rows with the days on which their undated values changed (see `domain.registry.history`).
+
+    What was desired before is looked up by object, so it does not matter which supply areas ask.
+    """
+    if not history.UNDATED[entity]:
+        return rows
+    before = cache.deliveries.before(SYSTEM, entity, rows, REGISTRY_ROWS[entity])
+    return history.continued(entity, rows, before, as_of)

@@ -124,6 +124,13 @@ def _validity(obj: RegistryObject, *active: str) -> Json:
     return {"valid_from": start, "valid_to": end}
 
 
+def _stands(obj: RegistryObject, relation: str, today: str, active: str) -> str | None:
+    """What a relation names on the town's day; of an object that has ended, what it named last."""
+    _start, end = obj.active(active) or (None, today)
+    ended = end is not None and end <= today
+    return obj.latest_uuid(relation) if ended else obj.on(today).uuid(relation)
+
+
 def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
     """Compares customer relations; returns their customer numbers by uuid."""
     objects = registry_objects(lora_url, "organisation/interessefaellesskab")
@@ -137,7 +144,7 @@ def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) 
             (numbers[obj.id],),
             {
                 "name": obj.text("interessefaellesskabsnavn"),
-                "address_id": obj.uuid("adresser"),
+                "address_id": _stands(obj, "adresser", truth["as_of"], "Aktiv"),
                 **_validity(obj, "Aktiv"),
             },
         )
@@ -241,7 +248,7 @@ def _agreements(
         fields = {
             "name": obj.text("brugervendtnoegle"),
             "product_count": obj.text("beskrivelse"),
-            "billing_address_id": obj.uuid("indsatsdokument"),
+            "billing_address_id": _stands(obj, "indsatsdokument", truth["as_of"], "Disponeret"),
             "installations": sorted(held),
             "start": business_day(obj.text("starttidspunkt")),
             "end": business_day(obj.text("sluttidspunkt")),

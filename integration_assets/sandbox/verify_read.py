@@ -45,8 +45,8 @@ class RegistryObject:
         # Where the registry has fields of its own for them, they stand there.
         own = self._pieces[-1] if self._pieces else {}
         self.extension |= {name: value for name, value in own.items() if name.startswith("ava_")}
-        for item in self._relations.get("ava_opstillingsadresse", []):
-            self.extension["ava_opstillingsadresse"] = item.get("uuid")
+        if place := self.latest_uuid("ava_opstillingsadresse"):
+            self.extension["ava_opstillingsadresse"] = place
 
     def on(self, day: str) -> "RegistryObject":
         """The object with nothing but what is valid on an ISO day."""
@@ -85,6 +85,11 @@ class RegistryObject:
     def uuid(self, relation: str) -> str | None:
         """The object that a relation names; several are shown joined, which nothing equals."""
         return " and ".join(sorted(set(self.uuids(relation)))) or None
+
+    def latest_uuid(self, relation: str) -> str | None:
+        """The object that a relation names in the period that begins last."""
+        items = [item for item in self._relations.get(relation) or [] if item.get("uuid")]
+        return max(items, key=lambda item: _begin(item) or "")["uuid"] if items else None
 
     def urn(self, relation: str, scheme: str = "") -> str | None:
         """The value behind the urn of a relation and scheme; several are shown joined, which nothing equals."""

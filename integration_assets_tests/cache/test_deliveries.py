@@ -332,3 +332,13 @@ def test_a_delivery_between_asking_and_recording_leaves_the_object_unread(delive
     deliveries.record_found("lora", "agreements", {"id-a": {"name": "old"}}, of=asked)
 
     assert list(deliveries.unread("lora", "agreements", None)) == ["id-a"]
+
+
+def test_of_rows_that_differ_the_former_ones_are_given_and_no_others(deliveries: Deliveries) -> None:
+    schema = pl.Schema({"name": pl.String, "value": pl.Int64})
+    deliveries.desire("lora", "customers", objects("a", "b"))
+    deliveries.desire("lora", "agreements", objects("a", value=7))
+    changed = pl.concat([objects("a"), objects("b", "c", value=2), objects("b", area="4000", value=2)])
+    before = deliveries.before("lora", "customers", changed, schema)
+    assert before.rows(named=True) == [{"object_id": "id-b", "name": "b", "value": 1}]
+    assert deliveries.before("lora", "customers", objects("a", "b"), schema).is_empty()

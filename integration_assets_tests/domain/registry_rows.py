@@ -5,9 +5,10 @@ The picture was written from recorded exchanges of a real LoRa and not from the 
 
 import itertools
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from integration_assets.domain.registry.objects import Tenant
@@ -59,6 +60,7 @@ RELATION: dict[str, Any] = {
     "address_id": ADDRESS,
     "valid_from": "2020-01-15",
     "valid_to": "2024-07-01",
+    "history": [],
 }
 ROLE: dict[str, Any] = {
     "customer_number": "1001",
@@ -86,6 +88,7 @@ INSTALLATION: dict[str, Any] = {
     ],
     "valid_from": "2010-01-01",
     "valid_to": None,
+    "history": [],
 }
 AGREEMENT: dict[str, Any] = {
     "customer_number": "1001",
@@ -96,6 +99,7 @@ AGREEMENT: dict[str, Any] = {
     "installations": [{"installation_id": UUIDS[3], "from": "2020-01-15", "to": None}],
     "valid_from": "2020-01-15",
     "valid_to": None,
+    "history": [],
 }
 
 
@@ -123,6 +127,38 @@ MOVED: dict[str, Any] = COMPANY | {
     "history": [
         piece("business_code", None, "107110"), piece("business_code", "2026-03-01", "471000"),
         piece("name", None, "Bageriet ApS"), piece("name", "2026-04-01", "Brød ApS"),
+    ],
+}  # fmt: skip
+
+REACHED: dict[str, Any] = PERSON | {
+    "phone": None,
+    "email": "dam@example.dk",
+    "history": [
+        piece("email", None, "anna@example.dk"), piece("email", "2026-03-02", "dam@example.dk"),
+        piece("phone", None, "86123456"), piece("phone", "2026-03-02", None),
+    ],
+}  # fmt: skip
+RENAMED: dict[str, Any] = RELATION | {
+    "name": "Varme, Åboulevarden 3B 2.tv, 5000 Odense C",
+    "address_id": UUIDS[4],
+    "history": [
+        piece("address_id", None, ADDRESS), piece("address_id", "2024-03-01", UUIDS[4]),
+        piece("name", None, RELATION["name"]),
+        piece("name", "2024-03-01", "Varme, Åboulevarden 3B 2.tv, 5000 Odense C"),
+    ],
+}  # fmt: skip
+PLACED: dict[str, Any] = INSTALLATION | {
+    "address_id": UUIDS[4],
+    "history": [piece("address_id", None, ADDRESS), piece("address_id", "2015-03-01", UUIDS[4])],
+}
+BILLED: dict[str, Any] = AGREEMENT | {
+    "valid_to": "2026-01-01",
+    "billing_address_id": UUIDS[5],
+    "installations": [{"installation_id": UUIDS[3], "from": "2020-01-15", "to": "2026-01-01"}],
+    "history": [
+        piece("billing_address_id", None, ADDRESS), piece("billing_address_id", "2025-03-01", UUIDS[4]),
+        piece("billing_address_id", "2026-02-01", UUIDS[5]),
+        piece("name", None, "Varme, 111"), piece("name", "2021-01-01", "Varme, 222, qp 9,9"),
     ],
 }  # fmt: skip
 
@@ -250,16 +286,49 @@ def customers(draw: st.DrawFn) -> dict[str, Any]:
     else:
         row |= {"party_kind": "company", "number": draw(st.from_regex(r"\A[0-9]{8}\Z"))}
         row |= {name: draw(MAYBE) for name in ("business_code", "company_form")}
-    values = {"address_id": st.none() | ID, "address_protected": st.sampled_from(["true", "false"])}
     own = PERSON_FIELDS if row["party_kind"] == "person" else COMPANY_FIELDS
-    changed = ("address_id", "address_protected", "number", *own)
+    changed = ("address_id", "address_protected", "number", "user_key", *of_both, *own)
     for field in sorted(draw(st.sets(st.sampled_from(changed), max_size=3))):
-        line = draw(st.lists(values.get(field, MAYBE), min_size=2, max_size=4))
-        line = [value for n, value in enumerate(line) if n == 0 or value != line[n - 1]]
-        if len(line) > 1:
-            days = [None, *sorted(draw(st.sets(DAY, min_size=len(line) - 1, max_size=len(line) - 1)))]
-            row["history"] += [piece(field, day, value) for day, value in zip(days, line, strict=True)]
-            row[field] = line[-1] == "true" if field == "address_protected" else line[-1]
+        draw(histories(row, field, VALUES.get(field, MAYBE), DAY))
+    return row
+
+
+VALUES = {"address_id": st.none() | ID, "address_protected": st.sampled_from(["true", "false"]), "user_key": TEXT}
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, row: dict[str, Any], field: str, values: st.SearchStrategy[Any], days: st.SearchStrategy[str]
+) -> None:
+    """Gives a field of the row up to four values over time."""
+    line = draw(st.lists(values, min_size=2, max_size=4))
+    line = [value for n, value in enumerate(line) if n == 0 or value != line[n - 1]]
+    if len(line) > 1:
+        changes = [None, *sorted(draw(st.sets(days, min_size=len(line) - 1, max_size=len(line) - 1)))]
+        row["history"] += [piece(field, day, value) for day, value in zip(changes, line, strict=True)]
+        row[field] = line[-1] == "true" if field == "address_protected" else line[-1]
+
+
+def _day_after(day: str) -> date:
+    return date.fromisoformat(day) + timedelta(days=1)
+
+
+@st.composite
+def changing(draw: st.DrawFn, rows: st.SearchStrategy[dict[str, Any]], **fields: st.SearchStrategy[Any]) -> Any:
+    """Rows whose fields change while they are valid, or in the years after their end."""
+    row = {**draw(rows), "history": []}
+    days = st.dates(_day_after(row["valid_from"] or "1899-12-31"), date(2120, 12, 31)).map(date.isoformat)
+    if "meters" in row:
+        # Of the days on which it has no meter an installation says nothing.
+        begun = [_day_after(meter["from"]).isoformat() for meter in row["meters"]]
+        said = [day for day, meter in zip(begun, row["meters"], strict=True) if day < (meter["to"] or "9999")]
+        days = st.sampled_from([*said, *(f"21{year}-01-01" for year in range(21, 24))])
+    for field, values in sorted(fields.items()):
+        if draw(st.booleans()):
+            draw(histories(row, field, values, days))
+    end = row["valid_to"] or "9999"
+    # That a relation leads nowhere any more is not told of an object that has ended.
+    assume(not any(told["value"] is None and (told["from"] or "") >= end for told in row["history"]))
     return row
 
 
@@ -300,6 +369,7 @@ def installations(draw: st.DrawFn) -> dict[str, Any]:
         "meters": meters,
         "valid_from": meters[0]["from"],
         "valid_to": meters[-1]["to"],
+        "history": [],
     }
 
 
@@ -320,7 +390,11 @@ def agreements(draw: st.DrawFn) -> dict[str, Any]:
 
 ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "customers": customers(),
-    "customer_relations": rows_with_validity(customer_number=TEXT, name=MAYBE, utility=TEXT, address_id=st.none() | ID),
+    "customer_relations": changing(
+        rows_with_validity(customer_number=TEXT, name=MAYBE, utility=TEXT, address_id=st.none() | ID),
+        name=MAYBE,
+        address_id=st.none() | ID,
+    ),
     "customer_roles": rows_with_validity(
         customer_number=TEXT,
         role_code=st.sampled_from(["915240004", "915240006"]),
@@ -329,8 +403,8 @@ ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         party_kind=st.sampled_from(["person", "company"]),
         relation_id=ID,
     ),
-    "installations": installations(),
-    "agreements": agreements(),
+    "installations": changing(installations(), address_id=st.none() | ID),
+    "agreements": changing(agreements(), name=TEXT, billing_address_id=st.none() | ID),
 }
 
 
@@ -345,5 +419,9 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("installations", INSTALLATION),
     ("agreements", AGREEMENT),
     ("agreements", AGREEMENT | {"valid_to": AGREEMENT["valid_from"], "installations": []}),
+    ("customers", REACHED),
+    ("customer_relations", RENAMED),
+    ("installations", PLACED),
+    ("agreements", BILLED),
 ]
 """A row of every kind, with its entity."""

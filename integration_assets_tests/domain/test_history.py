@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_assets.domain.people.history import PARTY_ROWS, on_day, parties
+from integration_assets.domain.people.history import PARTY_ROWS, parties
 from integration_assets.domain.people.parties import Company, Person, RegisteredAddress
 from integration_assets.domain.people.register_rows import (
     VERSIONS,
@@ -20,6 +20,7 @@ from integration_assets.domain.people.register_rows import (
     succeeded_by,
     to_answer,
 )
+from integration_assets.domain.registry.history import on_day
 
 DAY = date(2026, 3, 1)
 HOME, FLAT = (

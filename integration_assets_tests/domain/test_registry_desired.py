@@ -174,6 +174,7 @@ def test_a_relation_is_named_after_its_address() -> None:
         "address_id": "dar",
         "valid_from": date(2020, 1, 1),
         "valid_to": date(2024, 1, 1),
+        "history": [],
     }
     assert (one(frame, customer_number="1002")["name"], one(frame, customer_number="1002")["address_id"]) == (
         "Varme",
@@ -245,6 +246,38 @@ def test_an_ended_agreement_is_named_after_the_meter_of_its_time() -> None:
     frame = desired.agreements(rows, kmd, NO_BILLING, IDS, utility="Varme")
     assert one(frame, customer_number="1001")["name"] == "Varme, M10, Kamstrup qp 1,5"
     assert one(frame, customer_number="1002")["name"] == "Varme, M11, Kamstrup qp 1,5"
+
+
+def test_an_agreement_is_called_on_each_day_after_what_it_had_by_then() -> None:
+    kmd = meters(
+        meter("10", "M10", date(2015, 1, 1), date(2021, 1, 1)),
+        meter("10", "M11", date(2021, 1, 1), date(2022, 1, 1)),
+        meter("10", "M12", date(2023, 1, 1)),
+        meter("9", "M9", date(2022, 6, 1)),
+    )
+    rows = resolved(
+        row("1001", ANNA),
+        row("1002", BO, moved_in=date(2010, 1, 1), moved_out=date(2021, 6, 1)),
+        row("1003", BO, moved_in=date(2022, 7, 1)),
+    )
+    frame = desired.agreements(rows, kmd, NO_BILLING, IDS, utility="Varme")
+
+    def names(number: str) -> list[tuple[date | None, str]]:
+        return [(piece["from"], piece["value"]) for piece in one(frame, customer_number=number)["history"]]
+
+    assert names("1001") == [
+        (None, "Varme, M10, Kamstrup qp 1,5"),
+        (date(2021, 1, 1), "Varme, M11, Kamstrup qp 1,5"),
+        (date(2022, 6, 1), "Varme, M9, Kamstrup qp 1,5"),
+    ]
+    assert names("1002") == [
+        (None, "Varme, Fjernvarmeaftale"),
+        (date(2015, 1, 1), "Varme, M10, Kamstrup qp 1,5"),
+        (date(2021, 1, 1), "Varme, M11, Kamstrup qp 1,5"),
+    ]
+    assert names("1003") == []
+    for number, last in (("1001", "M9"), ("1002", "M11"), ("1003", "M9")):
+        assert one(frame, customer_number=number)["name"] == f"Varme, {last}, Kamstrup qp 1,5"
 
 
 def test_empty_frames_keep_their_schema() -> None:

@@ -22,12 +22,15 @@ from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets_tests.domain.registry_rows import (
     ADDRESS,
     AGREEMENT,
+    BILLED,
     COMPANY,
     EXAMPLES,
     INSTALLATION,
     MARRIED,
     MOVED,
     PERSON,
+    PLACED,
+    REACHED,
     RELATION,
     ROLE,
     ROWS,
@@ -160,6 +163,82 @@ def test_an_installation_has_a_period_per_meter() -> None:
     assert body["tilstande"]["klassepubliceret"][0]["publiceret"] == "Publiceret"
     assert body["relationer"]["overordnetklasse"][0]["urn"] == "urn:Varme"
     assert body["relationer"]["ejer"][0]["uuid"] == TENANT.organisation
+
+
+def test_what_the_runs_dated_is_said_for_its_days() -> None:
+    """The former number of a telephone until the day of the change, another mail address from it on."""
+    until, since = "2026-03-02T00:00:00+01:00", "2026-03-02T00:00:00+01:00"
+    assert to_object("customers", REACHED, TENANT)["relationer"]["adresser"] == [
+        {"urn": "urn:tel:86123456", "virkning": virkning("-infinity", until)},
+        {"urn": "urn:mobile:20%2030%2040%2050", "virkning": ALWAYS},
+        {"urn": "urn:email:anna@example.dk", "virkning": virkning("-infinity", until)},
+        {"urn": "urn:email:dam@example.dk", "virkning": virkning(since, "infinity")},
+        {"uuid": ADDRESS, "virkning": ALWAYS},
+    ]
+
+
+def test_a_change_after_the_end_leaves_the_past_as_it_was() -> None:
+    """The bill of an agreement that has ended goes elsewhere from the day of the change on."""
+    body = to_object("agreements", BILLED, TENANT)
+    start, changed, end = "2020-01-15T00:00:00+01:00", "2025-03-01T00:00:00+01:00", "2026-01-01T00:00:00+01:00"
+    assert body["relationer"]["indsatsdokument"] == [
+        {"uuid": ADDRESS, "virkning": virkning(start, changed)},
+        {"uuid": UUIDS[4], "virkning": virkning(changed, end)},
+        {"uuid": UUIDS[5], "virkning": virkning("2026-02-01T00:00:00+01:00", "infinity")},
+    ]
+    assert [(piece["brugervendtnoegle"], piece["virkning"]) for piece in body["attributter"]["indsatsegenskaber"]] == [
+        ("Varme, 111", virkning(start, "2021-01-01T00:00:00+01:00")),
+        ("Varme, 222, qp 9,9", virkning("2021-01-01T00:00:00+01:00", "infinity")),
+    ]
+
+
+def test_an_agreement_counts_the_installations_that_it_had_by_each_day() -> None:
+    held = [
+        {"installation_id": UUIDS[3], "from": "2020-01-15", "to": "2020-06-01"},
+        {"installation_id": UUIDS[4], "from": "2021-01-01", "to": None},
+        {"installation_id": UUIDS[3], "from": "2022-01-01", "to": None},
+    ]
+    row = AGREEMENT | {"installations": held}
+    pieces = to_object("agreements", row, TENANT)["attributter"]["indsatsegenskaber"]
+    assert [(piece["beskrivelse"], piece["virkning"]["from"][:10]) for piece in pieces] == [
+        ("1", "2020-01-15"),
+        ("2", "2021-01-01"),
+    ]
+    assert (
+        from_object("agreements", answered(to_object("agreements", row, TENANT), random.Random(1)))["name"]
+        == row["name"]
+    )
+
+
+def test_the_place_of_an_installation_changes_on_its_own_day_in_either_form() -> None:
+    plain = to_object("installations", PLACED, TENANT)["attributter"]["klasseegenskaber"]
+    assert [
+        (
+            piece["eksempel"],
+            json.loads(piece["integrationsdata"])["ava_opstillingsadresse"],
+            piece["virkning"]["from"][:10],
+        )
+        for piece in plain
+    ] == [
+        ("111", ADDRESS, "2010-01-01"),
+        ("111", UUIDS[4], "2015-03-01"),
+        ("222", UUIDS[4], "2019-12-01"),
+    ]
+    whole, over_time = in_two_steps("klassifikation/klasse", to_object("installations", PLACED, TENANT, EXTENDED))
+    new = {"uuid": UUIDS[4], "virkning": virkning("2015-03-01T00:00:00+01:00", "infinity")}
+    old = {"uuid": ADDRESS, "virkning": virkning("2010-01-01T00:00:00+01:00", "2015-03-01T00:00:00+01:00")}
+    assert len(whole["attributter"]["klasseegenskaber"]) == 2
+    assert whole["relationer"]["ava_opstillingsadresse"] == [new]
+    assert over_time == {"relationer": {"ava_opstillingsadresse": [old, new]}}
+
+
+def test_changes_before_the_beginning_are_not_said() -> None:
+    """What an announced move-in was to be called before it began."""
+    history = [{"field": "name", "from": None, "value": "old"}, {"field": "name", "from": "2020-01-10", "value": "new"}]
+    (attributes,) = to_object("customer_relations", RELATION | {"name": "new", "history": history}, TENANT)[
+        "attributter"
+    ]["interessefaellesskabegenskaber"]
+    assert attributes["interessefaellesskabsnavn"] == "new"
 
 
 def test_an_agreement_without_end_runs_to_the_year_9999() -> None:

@@ -22,7 +22,7 @@ from integration_assets.sandbox import lora
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets_tests.clients.wire import FAST, Reply, Script, Seen, serving
-from integration_assets_tests.domain.registry_rows import COMPANY, EXAMPLES, MOVED, PERSON, TENANT
+from integration_assets_tests.domain.registry_rows import COMPANY, EXAMPLES, INSTALLATION, MOVED, PERSON, PLACED, TENANT
 from integration_assets_tests.sandbox.loopback import running
 
 Row = dict[str, Any]
@@ -77,6 +77,14 @@ def test_every_kind_of_row_stands_there_as_it_was_sent(registry: Registry) -> No
         found = registry.read(entity, sent.object_id)
         assert from_object(entity, found) == row
         assert same_content(to_object(entity, row, TENANT, dialect), found)
+
+
+def test_a_history_that_grows_and_is_corrected_stands_there_as_it_was_sent_last(registry: Registry) -> None:
+    """The place of an installation is a relation of one item in a registry with AVA's fields: PUT and PATCH."""
+    object_id = str(uuid.uuid4())
+    for row in (INSTALLATION, PLACED, PLACED, PLACED | {"history": []}, PLACED):
+        assert registry.send("installations", [new(row, object_id)])[0].ok
+        assert from_object("installations", registry.read("installations", object_id)) == row
 
 
 def test_the_dialect_is_that_of_the_registry(registry: Registry, request: pytest.FixtureRequest) -> None:

@@ -23,7 +23,7 @@ from integration_assets.domain.crm.fields import (
     UTILITY_OPTIONS,
 )
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.history import on_day
+from integration_assets.domain.registry.history import on_day
 from integration_assets.domain.registry.meters import DISTANT_FUTURE, DISTANT_PAST, meter_title
 
 _OPEN_END: Final = date.fromisoformat(OPEN_END_IN_CRM)
@@ -63,10 +63,10 @@ def contacts(customers: pl.DataFrame, as_of: date, *, share_protected: bool = Fa
 
 
 def accounts(customer_relations: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Customer relations (kundeforhold) as accounts; inactive from the day they end."""
+    """Customer relations (kundeforhold) as accounts, as they are on `as_of`; inactive from the day they end."""
     return _finished(
         "accounts",
-        customer_relations,
+        on_day(customer_relations, as_of),
         **_state(as_of),
         ava_kundenummer=pl.col("customer_number"),
         ava_kundetype=_option("utility", UTILITY_OPTIONS),
@@ -92,7 +92,7 @@ def agreements(registry_agreements: pl.DataFrame, as_of: date) -> pl.DataFrame:
     installation_ids = pl.col("installations").list.eval(pl.element().struct.field("installation_id"))
     return _finished(
         "agreements",
-        registry_agreements,
+        on_day(registry_agreements, as_of),
         **_state(as_of),
         ava_name=pl.col("name"),
         ava_aftaletype=_option("utility", UTILITY_OPTIONS),
@@ -115,11 +115,14 @@ def installations(
     An installation belongs to the agreement that lists it and is valid on `as_of`; without one to the latest that was,
     and only then to one to come. Its address is the alternative place, else that of the owning customer relation.
     """
-    relations = customer_relations.select(
-        pl.col("object_id").alias("relation_id"), pl.col("address_id").alias("relation_address")
-    ).unique("relation_id", keep="any")
+    relations = (
+        on_day(customer_relations, as_of)
+        .select(pl.col("object_id").alias("relation_id"), pl.col("address_id").alias("relation_address"))
+        .unique("relation_id", keep="any")
+    )
     owned = (
-        registry_installations.join(_meters_in_use(registry_installations, as_of), on="object_id", how="left")
+        on_day(registry_installations, as_of)
+        .join(_meters_in_use(registry_installations, as_of), on="object_id", how="left")
         .join(_owners(registry_agreements, as_of), on="object_id", how="left")
         .join(relations, on="relation_id", how="left")
     )

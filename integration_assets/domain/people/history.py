@@ -12,9 +12,7 @@ from typing import Final
 
 import polars as pl
 
-HISTORY: Final = pl.List(pl.Struct({"field": pl.String, "from": pl.Date, "value": pl.String}))
-"""Values of fields over time, by field and first day (null: always): only of fields that have more than one value.
-Booleans are written "true" and "false"."""
+from integration_assets.domain.registry.history import HISTORY
 
 PARTY_ROWS: Final = pl.Schema(
     {
@@ -100,36 +98,6 @@ def parties(versions: pl.DataFrame) -> pl.DataFrame:
         )
         .select(pl.col(name).cast(dtype) for name, dtype in PARTY_ROWS.items())
     )
-
-
-def on_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The rows with the values that hold on a day: same columns, `history` left as it is.
-
-    `rows` have a column `history` (HISTORY) and those of the fields that it names.
-    """
-    lines = (
-        rows.lazy()
-        .with_row_index("_row")
-        .select("_row", "history")
-        .filter(pl.col("history").list.len() > 0)
-        .explode("history")
-        .unnest("history")
-        .filter(pl.col("from").is_null() | (pl.col("from") <= day))
-        .unique(["_row", "field"], keep="last", maintain_order=True)
-        .collect()
-    )
-    if lines.is_empty():
-        return rows
-    result = rows.with_row_index("_row")
-    for (field,), values in lines.group_by("field"):
-        held = values.select("_row", pl.lit(True).alias("_told"), pl.col("value").alias("_value"))
-        typed = pl.col("_value") == "true" if rows.schema[str(field)] == pl.Boolean else pl.col("_value")
-        result = (
-            result.join(held, on="_row", how="left", maintain_order="left")
-            .with_columns(pl.when("_told").then(typed).otherwise(str(field)).alias(str(field)))
-            .drop("_told", "_value")
-        )
-    return result.drop("_row")
 
 
 def _first_dead(versions: pl.DataFrame) -> pl.DataFrame:

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from integration_assets.domain.registry.time import ALWAYS_FROM, ALWAYS_TO, COPENHAGEN, Period, joined
+from integration_assets.domain.registry.time import ALWAYS_FROM, ALWAYS_TO, COPENHAGEN
 from integration_assets.domain.registry.values import unpacked
+from integration_assets.domain.timeslices import Period, Periods, periods_of
 
 ENDED: Final = frozenset({"Slettet", "Passiveret"})
 """Life-cycle codes (livscykluskode) of objects that are deleted or passive: what they hold counts for nothing."""
@@ -43,12 +44,12 @@ def same_content(desired_body: Mapping[str, Any], found_object: Mapping[str, Any
         return False
 
 
-def _facts(content: Mapping[str, Any]) -> dict[Fact, list[Period]]:
-    """All that is said, each with the periods (of moments) in which it is; pieces that touch are joined."""
-    times: dict[Fact, list[Period]] = {}
+def _facts(content: Mapping[str, Any]) -> dict[Fact, Periods[str]]:
+    """All that is said, each with the periods (of moments) in which it is."""
+    times: dict[Fact, list[Period[str]]] = {}
     for fact, virkning in _told(content):
         times.setdefault(fact, []).append(Period(_moment(virkning["from"]), _moment(virkning["to"])))
-    return {fact: joined(periods) for fact, periods in times.items()}
+    return {fact: periods_of(periods) for fact, periods in times.items()}
 
 
 def _told(content: Mapping[str, Any]) -> Iterator[tuple[Fact, Mapping[str, str]]]:

@@ -2,7 +2,8 @@
 
 Every function returns a frame with object_id, business_key (the customer or installation number that an operator
 knows), supply_area and the columns of `REGISTRY_ROWS` for its entity, ordered by business key. Nothing is remembered
-here; what became of parties who left a row is `domain.registry.continuity`.
+here, so `history` has what the sources date: the rest is `domain.registry.history`, and what became of parties who left
+a row `domain.registry.continuity`.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.registry.history import HISTORY
 from integration_assets.domain.registry.meters import (
     DISTANT_FUTURE,
     DISTANT_PAST,
@@ -26,6 +28,9 @@ CO_CUSTOMER_ROLE: Final = ("915240006", "Ligestillingskunde")
 
 NAMELESS_AGREEMENT: Final = "Fjernvarmeaftale"
 """What an agreement without installations is called, after its utility."""
+
+_LAST: Final = 2**63 - 1
+_NO_HISTORY: Final = pl.lit([], dtype=HISTORY).alias("history")
 
 _CONTACT_DATA: Final = ("name", "master_id", "phone", "mobile", "email")
 
@@ -102,6 +107,7 @@ def customer_relations(
             pl.lit(utility).alias("utility"),
             pl.col("moved_in").alias("valid_from"),
             pl.col("moved_out").alias("valid_to"),
+            _NO_HISTORY,
         ),
     )
 
@@ -163,6 +169,7 @@ def installations(
             pl.col("installation_number").alias("business_key"),
             pl.lit(utility).alias("utility"),
             pl.col("meters").cast(METER_PERIODS),
+            _NO_HISTORY,
         ),
     )
 
@@ -173,8 +180,8 @@ def agreements(
     """Agreements (aftaler), one row per row of the billing system, each with all installations of its place.
 
     `meters` are the rows of kmd_ee/installations of the consumption places. An installation belongs to the agreement
-    for the days on which it had a meter while the agreement was valid. The agreement is called after its first
-    installation by number, with the meter that came last within the agreement.
+    for the days on which it had a meter while the agreement was valid. On each day the agreement is called after the
+    first, by number, of the installations that it had by then, with the meter that this had last.
     """
     line = meter_line(meters)
     held = _within_agreement(resolved, meters, coverage(line))
@@ -191,7 +198,7 @@ def agreements(
         resolved.drop("name", strict=False)
         .join(billing, on="customer_number", how="left")
         .join(periods, on="customer_number", how="left")
-        .join(_titles(resolved, meters, line), on="customer_number", how="left")
+        .join(_names(resolved, meters, line, utility), on="customer_number", how="left")
     )
     return _finished(
         "agreements",
@@ -199,7 +206,8 @@ def agreements(
             ids.series("agreement", rows["customer_number"]).alias("object_id"),
             ids.series("customer_relation", rows["customer_number"]).alias("relation_id"),
             pl.col("customer_number").alias("business_key"),
-            pl.format("{}, {}", pl.lit(utility), pl.col("title").fill_null(NAMELESS_AGREEMENT)).alias("name"),
+            pl.col("name").fill_null(f"{utility}, {NAMELESS_AGREEMENT}"),
+            pl.col("history").fill_null(pl.lit([], dtype=HISTORY)),
             pl.lit(utility).alias("utility"),
             pl.col("installations").fill_null(pl.lit([], dtype=INSTALLATION_PERIODS)),
             pl.col("moved_in").alias("valid_from"),
@@ -208,21 +216,41 @@ def agreements(
     )
 
 
-def _titles(resolved: pl.DataFrame, meters: pl.DataFrame, line: pl.DataFrame) -> pl.DataFrame:
-    """customer_number and title: the last meter, within the agreement, of its first installation by number."""
+def _names(resolved: pl.DataFrame, meters: pl.DataFrame, line: pl.DataFrame, utility: str) -> pl.DataFrame:
+    """What agreements with installations are called: customer_number, name (the last one), history of several names."""
     title = meter_title(pl.col("meter_number"), pl.col("meter_make"), pl.col("meter_type"))
+    number = "customer_number"
+    standing = _within_agreement(resolved, meters, line).select(
+        number,
+        "moved_in",
+        "from",
+        title.fill_null(NAMELESS_AGREEMENT).alias("title"),
+        pl.struct(_numerically("installation_number").fill_null(_LAST), key="installation_number")
+        .rank("dense")
+        .over(number)
+        .alias("place_in_order"),
+    )
+    first = standing.sort(number, "from", "place_in_order").filter(
+        pl.col("place_in_order") == pl.col("place_in_order").cum_min().over(number)
+    )
+    nameless = (
+        first.unique(number, keep="first")
+        .filter(pl.col("from") > pl.col("moved_in"))
+        .with_columns(pl.col("moved_in").alias("from"), pl.lit(NAMELESS_AGREEMENT).alias("title"))
+    )
+    names = (
+        pl.concat([first, nameless])
+        .sort(number, "from", "place_in_order")
+        .unique([number, "from"], keep="first", maintain_order=True)
+        .select(number, "from", pl.format("{}, {}", pl.lit(utility), "title").alias("name"))
+        .filter(pl.col("name").ne_missing(pl.col("name").shift(1).over(number)))
+        .with_columns(pl.when(pl.int_range(pl.len()).over(number) > 0).then("from").alias("from"))
+    )
+    piece = pl.struct(pl.lit("name").alias("field"), "from", pl.col("name").alias("value"))
     return (
-        _within_agreement(resolved, meters, line)
-        .sort(
-            "customer_number",
-            _numerically("installation_number"),
-            "installation_number",
-            "from",
-            descending=[False, False, False, True],
-            nulls_last=True,
-        )
-        .group_by("customer_number", maintain_order=True)
-        .agg(title.first().alias("title"))
+        names.group_by(number, maintain_order=True)
+        .agg(pl.col("name").last(), piece.filter(pl.len() > 1).alias("history"))
+        .cast({"history": HISTORY})
     )
 
 

@@ -7,36 +7,28 @@ What LoRa has no field for (the ava_ content) is written by the registry's diale
 own, the content that they are made for goes into them, flags as the texts "true" and "false"; all other, and all of it
 in a plain registry, travels as compact JSON in ``integrationsdata``.
 
-Validity: customers always, but for what the registers changed and for their end. Everything else says what it is from
-valid_from on, is active and related until valid_to and inactive from then on. Where valid_to is not after valid_from (a
-party put into a row and taken out the same day) no day is left to be active on: the object is inactive from valid_from
-on and ``ava_slutdato`` keeps the end.
+Validity: customers always, but for their end. Everything else says what it is from valid_from on, is active and related
+until valid_to and inactive from then on. Where valid_to is not after valid_from (a party put into a row and taken out
+the same day) no day is left to be active on: the object is inactive from valid_from on and ``ava_slutdato`` keeps the
+end. Within that, what changed (`history`) is said for the days on which it held.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 from integration_assets.domain.registry.dialect import PLAIN, Dialect
+from integration_assets.domain.registry.lines import Line, Lines, while_held
 from integration_assets.domain.registry.reading import from_object
-from integration_assets.domain.registry.time import (
-    FAR_END,
-    Day,
-    Period,
-    iso_day,
-    midnight,
-    period_of,
-    start_order,
-    validity,
-)
+from integration_assets.domain.registry.time import FAR_END, Day, iso_day, midnight, period_of, validity
 from integration_assets.domain.registry.values import LARGEST_TEXT, as_text, packed, urn
+from integration_assets.domain.timeslices import Period
 
 __all__ = ["LORA_CLASSES", "Tenant", "from_object", "in_two_steps", "lora_class", "to_object"]
 
 Row = Mapping[str, Any]
 Target = dict[str, str]
-Related = Iterable[tuple[Target | None, Period]]
+Related = Iterable[tuple[Target | None, Period[str]]]
 
 LORA_CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "customers": ("organisation/bruger", "organisation/organisation"),
@@ -47,15 +39,19 @@ LORA_CLASSES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Service and class of the objects of each entity."""
 
-_ALWAYS: Final = Period(None, None)
+_ALWAYS: Final[Period[str]] = Period(None, None)
 
 _SINGLE_RELATIONS: Final[dict[str, frozenset[str]]] = {
     "organisation/organisation": frozenset({"branche", "virksomhedstype", "virksomhed"}),
+    "klassifikation/klasse": frozenset({"ava_opstillingsadresse"}),
 }
 """Relations of 0..1 of our objects that may have different targets over time."""
 
-_PROTECTED: Final = "address_protected"
-_FLAG: Final = "ava_adressebeskyttelse"
+_PARTY_FIELDS: Final = {
+    "address_protected": "ava_adressebeskyttelse",
+    "kmd_name": "ava_kmdnavn",
+    "master_id": "ava_masterid",
+}
 _PERSON_FIELDS: Final = {
     "first_name": "ava_fornavn",
     "middle_name": "ava_mellemnavn",
@@ -108,7 +104,8 @@ def in_two_steps(lora_class: str, body: Mapping[str, Any]) -> tuple[dict[str, An
 
 
 def _start_of(item: Mapping[str, Any]) -> tuple[bool, str]:
-    return start_order(period_of(item))
+    start = period_of(item).start
+    return start is not None, start or ""
 
 
 def to_object(entity: str, row: Row, tenant: Tenant, dialect: Dialect = PLAIN) -> dict[str, Any]:
@@ -132,7 +129,7 @@ class _Body:
         self._states: dict[str, list[dict[str, Any]]] = {}
         self._relations: dict[str, list[dict[str, Any]]] = {}
 
-    def says(self, period: Period, extension: Mapping[str, str | bool | None], **fields: str | None) -> None:
+    def says(self, period: Period[str], extension: Mapping[str, str | bool | None], **fields: str | None) -> None:
         """Adds attributes (egenskaber) for a period; those of `extension` where the dialect has them."""
         fields |= {name: as_text(value) for name, value in extension.items() if name in self._own.attributes}
         rest = {name: value for name, value in extension.items() if name not in self._own.attributes}
@@ -147,7 +144,7 @@ class _Body:
         """Whether the dialect has this relation of AVA's own."""
         return relation in self._own.relations
 
-    def is_in(self, state: str, *values: tuple[str, Period]) -> None:
+    def is_in(self, state: str, *values: tuple[str, Period[str]]) -> None:
         """Sets the values of a state (tilstand), named without its class."""
         self._states[f"{self._class_name}{state}"] = [
             {state: value, "virkning": validity(period, self._actor)} for value, period in values
@@ -176,17 +173,17 @@ class _Body:
 class _Life:
     """How a validity is written: what is said, what holds, and the states over time."""
 
-    said: Period
-    held: Period
+    said: Period[str]
+    held: Period[str]
     end_aside: Day
 
     @classmethod
     def of(cls, row: Row) -> "_Life":
         period = Period(iso_day(row["valid_from"]), iso_day(row["valid_to"]))
-        said = Period(period.start, None)
+        said: Period[str] = Period(period.start, None)
         return cls(said, said, period.end) if period.is_empty else cls(said, period, None)
 
-    def states(self, active: str, inactive: str) -> list[tuple[str, Period]]:
+    def states(self, active: str, inactive: str) -> list[tuple[str, Period[str]]]:
         if self.end_aside is not None:
             return [(inactive, self.said)]
         if self.held.end is None:
@@ -204,91 +201,58 @@ def _urn(value: str | None, scheme: str = "") -> Target | None:
     return {"urn": urn(value, scheme)} if value else None
 
 
-class _Lines:
-    """The values of a row's fields over time; a field without history has one value, always."""
-
-    def __init__(self, row: Row) -> None:
-        self._row = row
-        self._pieces: dict[str, list[tuple[Day, Any]]] = {}
-        history: list[Row] = row["history"] or []
-        for piece in history:
-            told = piece["value"] == "true" if piece["field"] == _PROTECTED else piece["value"]
-            self._pieces.setdefault(piece["field"], []).append((iso_day(piece["from"]), told))
-
-    def of(self, field: str) -> list[tuple[Any, Period]]:
-        """The values of a field, each with its period, in time order."""
-        pieces = self._pieces.get(field) or [(None, self._row[field])]
-        ends = [start for start, _value in pieces[1:]] + [None]
-        return [(value, Period(start, end)) for (start, value), end in zip(pieces, ends, strict=True)]
-
-    def together(self, fields: Iterable[str]) -> list[tuple[dict[str, Any], Period]]:
-        """The values of several fields between every two days on which one of them changes."""
-        lines = {field: self.of(field) for field in fields}
-        starts = sorted(
-            {period.start for line in lines.values() for _value, period in line if period.start is not None}
-        )
-        edges: list[Day] = [None, *starts, None]
-        return [
-            ({field: _value_on(line, start) for field, line in lines.items()}, Period(start, end))
-            for start, end in pairwise(edges)
-        ]
-
-
-def _value_on(line: list[tuple[Any, Period]], day: Day) -> Any:
-    begun = [value for value, period in line if period.start is None or (day is not None and period.start <= day)]
-    return begun[-1]
+def _targets(line: Line, target: Callable[[Any], Target | None]) -> Related:
+    return ((target(piece.value), piece.period) for piece in line)
 
 
 def _customer(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
-    """Person: bruger, with the CPR number as related person. Company: organisation, with the CVR number.
-
-    What the registers changed is written with the days from which it holds. Contact data are those of today, always.
-    """
-    lines = _Lines(row)
+    """Person: bruger, with the CPR number as related person. Company: organisation, with the CVR number."""
+    lines = Lines(row)
     is_company = row["party_kind"] == "company"
     name = "organisationsnavn" if is_company else "brugernavn"
-    for told, period in lines.together(("name", _PROTECTED) if is_company else (*_PERSON_FIELDS, _PROTECTED)):
-        fields = {"ava_kmdnavn": row["kmd_name"], "ava_masterid": row["master_id"]}
-        fields |= {extension: told.get(field) for field, extension in (*_PERSON_FIELDS.items(), (_PROTECTED, _FLAG))}
+    extension = _PARTY_FIELDS if is_company else {**_PERSON_FIELDS, **_PARTY_FIELDS}
+    for piece in lines.together(("user_key", "name", *extension)):
+        told = piece.value
         body.says(
-            period,
-            fields,
-            brugervendtnoegle=row["user_key"],
-            **{name: told.get("name", row["name"])},
+            piece.period,
+            {written_as: told[field] for field, written_as in extension.items()},
+            brugervendtnoegle=told["user_key"],
+            **{name: told["name"]},
         )
     ended_on = iso_day(row["ended_on"])
     body.is_in("gyldighed", *_Life(_ALWAYS, Period(None, ended_on), None).states("Aktiv", "Inaktiv"))
     body.relates("tilhoerer", [(_uuid(tenant.organisation), _ALWAYS)])
     if is_company:
-        body.relates("virksomhed", ((_urn(value), period) for value, period in lines.of("number")))
-        body.relates("virksomhedstype", ((_urn(value), period) for value, period in lines.of("company_form")))
-        body.relates("branche", ((_urn(value), period) for value, period in lines.of("business_code")))
+        body.relates("virksomhed", _targets(lines.of("number"), _urn))
+        body.relates("virksomhedstype", _targets(lines.of("company_form"), _urn))
+        body.relates("branche", _targets(lines.of("business_code"), _urn))
     else:
-        body.relates("tilknyttedepersoner", ((_urn(value), period) for value, period in lines.of("number")))
+        body.relates("tilknyttedepersoner", _targets(lines.of("number"), _urn))
     body.relates(
         "adresser",
         [
-            (_urn(row["phone"], "tel:"), _ALWAYS),
-            (_urn(row["mobile"], "mobile:"), _ALWAYS),
-            (_urn(row["email"], "email:"), _ALWAYS),
-            *((_uuid(value), period) for value, period in lines.of("address_id")),
+            *_targets(lines.of("phone"), lambda value: _urn(value, "tel:")),
+            *_targets(lines.of("mobile"), lambda value: _urn(value, "mobile:")),
+            *_targets(lines.of("email"), lambda value: _urn(value, "email:")),
+            *_targets(lines.of("address_id"), _uuid),
         ],
     )
     return body.finished()
 
 
 def _customer_relation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
-    life = _Life.of(row)
-    body.says(
-        life.said,
-        {"ava_slutdato": life.end_aside},
-        brugervendtnoegle=row["customer_number"],
-        interessefaellesskabsnavn=row["name"],
-        interessefaellesskabstype=row["utility"],
-    )
+    life, lines = _Life.of(row), Lines(row)
+    for piece in lines.of("name").clipped(life.said.start, life.said.end):
+        body.says(
+            piece.period,
+            {"ava_slutdato": life.end_aside},
+            brugervendtnoegle=row["customer_number"],
+            interessefaellesskabsnavn=piece.value,
+            interessefaellesskabstype=row["utility"],
+        )
     body.is_in("gyldighed", *life.states("Aktiv", "Inaktiv"))
     body.relates("tilhoerer", [(_uuid(tenant.organisation), life.held)])
-    body.relates("adresser", [(_uuid(row["address_id"]), life.held)])
+    body.relates("adresser", _targets(while_held(lines.of("address_id"), life.held), _uuid))
     return body.finished()
 
 
@@ -311,26 +275,35 @@ def _customer_role(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
 
 
 def _installation(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
-    """One period of attributes per meter; the last one says on after the end what the installation was."""
+    """One period of attributes per meter; the last one says on after the end what the installation was.
+
+    Where the registry has no relation for the alternative place, it is an attribute too, with periods of its own.
+    """
     if not row["meters"]:
         raise ValueError(f"Installation {row['installation_number']} has no meter.")
-    life = _Life.of(row)
-    place = {} if body.has_relation(_PLACE) else {_PLACE: row["address_id"]}
+    life, place = _Life.of(row), Lines(row).of("address_id")
+    apart = body.has_relation(_PLACE)
     for meter in row["meters"]:
-        end = iso_day(meter["to"])
-        body.says(
-            Period(iso_day(meter["from"]), None if end == life.held.end else end),
-            {"ava_maalerfabrikat": meter["meter_make"], "ava_slutdato": life.end_aside, **place},
-            brugervendtnoegle=row["installation_number"],
-            titel=_title(meter) or row["installation_number"],
-            eksempel=meter["meter_number"],
-            beskrivelse=meter["meter_type"],
-        )
+        start, end = iso_day(meter["from"]), iso_day(meter["to"])
+        said = Line.always(None) if apart else place
+        for piece in said.clipped(start, None if end == life.held.end else end):
+            body.says(
+                piece.period,
+                {
+                    "ava_maalerfabrikat": meter["meter_make"],
+                    "ava_slutdato": life.end_aside,
+                    **({} if apart else {_PLACE: piece.value}),
+                },
+                brugervendtnoegle=row["installation_number"],
+                titel=_title(meter) or row["installation_number"],
+                eksempel=meter["meter_number"],
+                beskrivelse=meter["meter_type"],
+            )
     body.is_in("publiceret", *life.states("Publiceret", "IkkePubliceret"))
     body.relates("ejer", [(_uuid(tenant.organisation), life.held)])
     body.relates("overordnetklasse", [(_urn(row["utility"]), life.held)])
-    if not place:
-        body.relates(_PLACE, [(_uuid(row["address_id"]), life.held)])
+    if apart:
+        body.relates(_PLACE, _targets(while_held(place, life.held), _uuid))
     return body.finished()
 
 
@@ -343,27 +316,42 @@ def _title(meter: Row) -> str:
 def _agreement(body: _Body, row: Row, tenant: Tenant) -> dict[str, Any]:
     """Indsats has no validity state: it is Disponeret (running) until its end, then Leveret (delivered)."""
     del tenant
-    life = _Life.of(row)
+    life, lines = _Life.of(row), Lines(row)
     start, end = iso_day(row["valid_from"]), iso_day(row["valid_to"])
     held: list[Row] = row["installations"] or []
-    body.says(
-        life.said,
-        {"ava_kundenummer": row["customer_number"]},
-        brugervendtnoegle=row["name"],
-        beskrivelse=str(len({item["installation_id"] for item in held})),
-        starttidspunkt=None if start is None else midnight(start),
-        sluttidspunkt=FAR_END if end is None else midnight(end),
-    )
+    for piece in lines.of("name").zipped(_installations_by(held)).clipped(life.said.start, life.said.end):
+        name, count = piece.value
+        body.says(
+            piece.period,
+            {"ava_kundenummer": row["customer_number"]},
+            brugervendtnoegle=name,
+            beskrivelse=str(count),
+            starttidspunkt=None if start is None else midnight(start),
+            sluttidspunkt=FAR_END if end is None else midnight(end),
+        )
     body.is_in("publiceret", ("IkkePubliceret", life.said))
     body.is_in("fremdrift", *life.states("Disponeret", "Leveret"))
     body.relates("indsatstype", [(_urn(row["utility"]), life.held)])
     body.relates("indsatsmodtager", [(_uuid(row["relation_id"]), life.held)])
-    body.relates("indsatsdokument", [(_uuid(row["billing_address_id"]), life.held)])
+    body.relates("indsatsdokument", _targets(while_held(lines.of("billing_address_id"), life.held), _uuid))
     body.relates(
         "indsatskvalitet",
         ((_uuid(item["installation_id"]), Period(iso_day(item["from"]), iso_day(item["to"]))) for item in held),
     )
     return body.finished()
+
+
+def _installations_by(held: Iterable[Row]) -> Line:
+    """How many installations the agreement has had by each day."""
+    first: dict[str, Day] = {}
+    for item in held:
+        day, known = iso_day(item["from"]), first.get(item["installation_id"], FAR_END)
+        first[item["installation_id"]] = None if day is None or known is None else min(day, known)
+    from_the_beginning = sum(day is None for day in first.values())
+    count = Line.always(from_the_beginning)
+    for number, day in enumerate(sorted(filter(None, first.values())), from_the_beginning + 1):
+        count = count.written(day, None, number)
+    return count
 
 
 _WRITERS: Final[dict[str, Callable[[_Body, Row, Tenant], dict[str, Any]]]] = {

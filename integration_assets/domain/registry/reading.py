@@ -1,19 +1,24 @@
 """Objects of the registry (LoRa) as registry rows again, whoever wrote them last.
 
 A real LoRa leaves empty values out, orders nothing, answers in the time zone of its database and may hold one value in
-several adjoining periods. So: missing keys are null, the piece that begins last is what an object says, periods that
-touch are one. What others added to an object and the integration does not know is passed over. Either dialect is read,
-whatever the registry speaks today: content of AVA's own fields first, then that of integrationsdata.
+several adjoining periods. So: missing keys are null, a field has the value with which its line ends, what it had before
+is its history, periods that touch are one, and of pieces that overlap the one that begins later counts. What others
+added to an object and the integration does not know is passed over. Either dialect is read, whatever the registry
+speaks today: content of AVA's own fields first, then that of integrationsdata.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from integration_assets.domain.registry.time import Day, Period, day_of, joined, period_of, start_order
-from integration_assets.domain.registry.values import as_flag, as_text, unpacked, urn_value
+from integration_assets.domain.registry.lines import FLAGS, Line, history_of, last_value
+from integration_assets.domain.registry.time import day_of, period_of
+from integration_assets.domain.registry.values import as_flag, unpacked, urn_value
+from integration_assets.domain.timeslices import Period, periods_of
 
 Piece = Mapping[str, Any]
 FlatRow = dict[str, Any]
+
+_PLACE: Final = "ava_opstillingsadresse"
 
 
 def from_object(entity: str, obj: Mapping[str, Any]) -> FlatRow:
@@ -36,7 +41,7 @@ class _Registration:
         self.class_name = next(iter(attributes), "egenskaber").removesuffix("egenskaber")
         self.pieces = sorted(
             (piece for pieces in attributes.values() for piece in pieces),
-            key=lambda piece: start_order(period_of(piece)),
+            key=_beginning,
         )
         self.extensions = [_extensions(piece) for piece in self.pieces]
         self._states: Mapping[str, list[Piece]] = registration.get("tilstande") or {}
@@ -56,7 +61,7 @@ class _Registration:
         with_target = (item for item in items if item.get("uuid") or item.get("urn"))
         return sorted(
             with_target,
-            key=lambda item: (start_order(period_of(item)), item.get("uuid") or "", item.get("urn") or ""),
+            key=lambda item: (_beginning(item), item.get("uuid") or "", item.get("urn") or ""),
         )
 
     def uuid(self, relation: str) -> str | None:
@@ -67,15 +72,55 @@ class _Registration:
         """The value that a relation names by a urn of the scheme."""
         return _last(urn_value(item.get("urn"), scheme) for item in self.items(relation))
 
-    def validity(self, state: str, active: str) -> Period:
+    def said(self, value: Callable[[Piece, Mapping[str, Any]], Any]) -> Line:
+        """What the pieces of attributes say over time; `value` is given each piece and its extension fields."""
+        line = Line.nowhere()
+        for piece, extensions in zip(self.pieces, self.extensions, strict=True):
+            line = _written(line, piece, value(piece, extensions))
+        return line
+
+    def related(self, relation: str, target: Callable[[Piece], str | None]) -> Line:
+        """What a relation leads to over time, of the items that have such a target; a gap where there is none."""
+        line = Line.nowhere()
+        for item in self.items(relation):
+            if (value := target(item)) is not None:
+                line = _written(line, item, value)
+        return line
+
+    def validity(self, state: str, active: str) -> Period[str]:
         """From when to when the object is in its active state; see `domain.registry.objects` for none."""
         pieces = [piece for group, found in self._states.items() if group.endswith(state) for piece in found]
-        times = joined(period_of(piece) for piece in pieces if piece.get(state) == active)
-        if times:
-            return Period(times[0].start, times[-1].end)
-        others = joined(period_of(piece) for piece in pieces or self.pieces)
-        start = others[0].start if others else None
+        times = periods_of(period_of(piece) for piece in pieces if piece.get(state) == active).span
+        if times is not None:
+            return times
+        others = periods_of(period_of(piece) for piece in pieces or self.pieces).span
+        start = None if others is None else others.start
         return Period(start, self.extension("ava_slutdato") or start)
+
+
+def _beginning(piece: Piece) -> str:
+    """Sort key; the open start comes first."""
+    return period_of(piece).start or ""
+
+
+def _written(line: Line, piece: Piece, value: Any) -> Line:
+    period = period_of(piece)
+    return line.written(period.start, period.end, value)
+
+
+def _within(line: Line, life: Period[str]) -> Line:
+    """The line of a relation that is held while its object is active (or ever, where it never is): that it leads
+    nowhere for a while is said then, and not after."""
+    end = None if life.is_empty else life.end
+    return line.filled(None, life.start, end) if line.span else line
+
+
+def _uuid(item: Piece) -> str | None:
+    return item.get("uuid")
+
+
+def _urn(scheme: str = "") -> Callable[[Piece], str | None]:
+    return lambda item: urn_value(item.get("urn"), scheme)
 
 
 def _extensions(piece: Piece) -> dict[str, Any]:
@@ -92,103 +137,83 @@ def _last(values: Iterable[str | None]) -> str | None:
 
 
 _EXTENSIONS: Final = {
+    "kmd_name": "ava_kmdnavn",
     "first_name": "ava_fornavn",
     "middle_name": "ava_mellemnavn",
     "last_name": "ava_efternavn",
     "gender": "ava_koen",
     "civil_status": "ava_civilstand",
     "address_protected": "ava_adressebeskyttelse",
+    "master_id": "ava_masterid",
 }
 """Extension fields of a customer."""
 
-_FLAGS: Final = frozenset({"address_protected"})
-
-Line = list[tuple[Day, Any]]
-"""The values of a field, each with its first day (None: always), in time order."""
+_OF_ANYBODY: Final = {"phone": "tel:", "mobile": "mobile:", "email": "email:"}
+_OF_COMPANIES: Final = {"number": "virksomhed", "business_code": "branche", "company_form": "virksomhedstype"}
+_OF_PERSONS: Final = {"number": "tilknyttedepersoner"}
 
 
 def _customer(found: _Registration) -> FlatRow:
     is_company = found.class_name == "organisation"
     name = "organisationsnavn" if is_company else "brugernavn"
-    lines = {field: _told(found, field) for field in _EXTENSIONS}
-    lines["address_id"] = _related(found.items("adresser"), lambda item: item.get("uuid"))
-    if is_company:
-        lines["name"] = _changes((period_of(piece).start, piece.get(name) or None) for piece in found.pieces)
-        for field, relation in (
-            ("number", "virksomhed"),
-            ("business_code", "branche"),
-            ("company_form", "virksomhedstype"),
-        ):
-            lines[field] = _related(found.items(relation), lambda item: urn_value(item.get("urn")))
-    else:
-        lines["number"] = _related(found.items("tilknyttedepersoner"), lambda item: urn_value(item.get("urn")))
-    last = {field: line[-1][1] if line else None for field, line in lines.items()}
+    lines = {field: found.said(_extension_value(field)) for field in _EXTENSIONS}
+    lines["user_key"] = found.said(lambda piece, _extensions: piece.get("brugervendtnoegle") or None)
+    lines["name"] = found.said(lambda piece, _extensions: piece.get(name) or None)
+    relations = {field: found.related("adresser", _urn(scheme)) for field, scheme in _OF_ANYBODY.items()}
+    relations["address_id"] = found.related("adresser", _uuid)
+    for field, relation in (_OF_COMPANIES if is_company else _OF_PERSONS).items():
+        relations[field] = found.related(relation, _urn())
+    # A customer is always there, so nothing is said for a while where a relation has a gap.
+    lines |= {field: line.filled(None) if line.span else line for field, line in relations.items()}
+    last = {field: last_value(line) for field, line in lines.items()}
     return {
         "party_kind": "company" if is_company else "person",
         "number": last["number"],
-        "user_key": found.text("brugervendtnoegle"),
-        "name": found.text(name),
-        "kmd_name": found.extension("ava_kmdnavn"),
-        **{field: last[field] for field in _EXTENSIONS},
+        "user_key": last["user_key"],
+        "name": last["name"],
+        "kmd_name": last["kmd_name"],
+        "first_name": last["first_name"],
+        "middle_name": last["middle_name"],
+        "last_name": last["last_name"],
+        "gender": last["gender"],
+        "civil_status": last["civil_status"],
+        "address_protected": last["address_protected"],
         "business_code": last.get("business_code"),
         "company_form": last.get("company_form"),
-        "master_id": found.extension("ava_masterid"),
-        "phone": found.urn("adresser", "tel:"),
-        "mobile": found.urn("adresser", "mobile:"),
-        "email": found.urn("adresser", "email:"),
+        "master_id": last["master_id"],
+        "phone": last["phone"],
+        "mobile": last["mobile"],
+        "email": last["email"],
         "address_id": last["address_id"],
         "ended_on": found.validity("gyldighed", "Aktiv").end,
-        "history": [
-            {"field": field, "from": start, "value": as_text(value)}
-            for field, line in sorted(lines.items())
-            if len(line) > 1
-            for start, value in line
-        ],
+        "history": history_of(lines),
     }
 
 
-def _told(found: _Registration, field: str) -> Line:
-    """The line of a field that is an extension."""
-    values = [extensions.get(_EXTENSIONS[field]) for extensions in found.extensions]
-    told = [as_flag(value) for value in values] if field in _FLAGS else values
-    return _changes((period_of(piece).start, value) for piece, value in zip(found.pieces, told, strict=True))
+def _extension_value(field: str) -> Callable[[Piece, Mapping[str, Any]], Any]:
+    """What an attribute piece has in the extension field."""
+    name = _EXTENSIONS[field]
 
+    def value(_piece: Piece, extensions: Mapping[str, Any]) -> Any:
+        return as_flag(extensions.get(name)) if field in FLAGS else extensions.get(name)
 
-def _related(items: list[Piece], target: Callable[[Piece], str | None]) -> Line:
-    """The line of a relation: its targets over time, None where there is none for a while or any more."""
-    line: Line = []
-    covered: Day = None
-    for item in items:
-        value, period = target(item), period_of(item)
-        if value is None:
-            continue
-        if period.start is not None and (not line or (covered is not None and covered < period.start)):
-            line.append((covered if line else None, None))
-        line.append((period.start, value))
-        covered = period.end
-    if line and covered is not None:
-        line.append((covered, None))
-    return _changes(line)
-
-
-def _changes(line: Iterable[tuple[Day, Any]]) -> Line:
-    """The line without pieces that say again what was said before."""
-    result: Line = []
-    for start, value in line:
-        if not result or result[-1][1] != value:
-            result.append((start, value))
-    return result
+    return value
 
 
 def _customer_relation(found: _Registration) -> FlatRow:
     period = found.validity("gyldighed", "Aktiv")
+    lines = {
+        "name": found.said(lambda piece, _extensions: piece.get("interessefaellesskabsnavn") or None),
+        "address_id": _within(found.related("adresser", _uuid), period),
+    }
     return {
         "customer_number": found.text("brugervendtnoegle"),
-        "name": found.text("interessefaellesskabsnavn"),
+        "name": last_value(lines["name"]),
         "utility": found.text("interessefaellesskabstype"),
-        "address_id": found.uuid("adresser"),
+        "address_id": last_value(lines["address_id"]),
         "valid_from": period.start,
         "valid_to": period.end,
+        "history": history_of(lines),
     }
 
 
@@ -210,46 +235,57 @@ def _customer_role(found: _Registration) -> FlatRow:
 
 def _installation(found: _Registration) -> FlatRow:
     period = found.validity("publiceret", "Publiceret")
+    place = _within(found.related(_PLACE, _uuid), period)
+    if not place.span:
+        place = found.said(lambda _piece, extensions: extensions.get(_PLACE))
     return {
         "installation_number": found.text("brugervendtnoegle"),
         "utility": found.urn("overordnetklasse"),
-        "address_id": found.uuid("ava_opstillingsadresse") or found.extension("ava_opstillingsadresse"),
-        "meters": _meters(found, period.end),
+        "address_id": last_value(place),
+        "meters": _meters(found, period),
         "valid_from": period.start,
         "valid_to": period.end,
+        "history": history_of({"address_id": place}),
     }
 
 
-def _meters(found: _Registration, valid_to: Day) -> list[FlatRow]:
+def _meters(found: _Registration, life: Period[str]) -> list[FlatRow]:
     """Meters with their periods; adjoining pieces of one meter are one, the open end is that of the installation."""
-    meters: list[FlatRow] = []
-    for piece, extensions in zip(found.pieces, found.extensions, strict=True):
-        period = period_of(piece)
-        meter = {
-            "meter_number": piece.get("eksempel") or None,
-            "meter_type": piece.get("beskrivelse") or None,
-            "meter_make": extensions.get("ava_maalerfabrikat"),
+    line = found.said(
+        lambda piece, extensions: (
+            piece.get("eksempel") or None,
+            piece.get("beskrivelse") or None,
+            extensions.get("ava_maalerfabrikat"),
+        )
+    )
+    return [
+        {
+            "meter_number": meter[0],
+            "meter_type": meter[1],
+            "meter_make": meter[2],
+            "from": start,
+            "to": life.end if end is None else end,
         }
-        last = meters[-1] if meters else None
-        if last is not None and last["to"] == period.start and meter.items() <= last.items():
-            last["to"] = period.end
-        else:
-            meters.append({**meter, "from": period.start, "to": period.end})
-    if meters and meters[-1]["to"] is None:
-        meters[-1]["to"] = valid_to
-    return meters
+        for start, end, meter in line.joined()
+    ]
 
 
 def _agreement(found: _Registration) -> FlatRow:
+    start, end = day_of(found.text("starttidspunkt")), day_of(found.text("sluttidspunkt"))
+    lines = {
+        "name": found.said(lambda piece, _extensions: piece.get("brugervendtnoegle") or None),
+        "billing_address_id": _within(found.related("indsatsdokument", _uuid), Period(start, end)),
+    }
     return {
         "customer_number": found.extension("ava_kundenummer"),
-        "name": found.text("brugervendtnoegle"),
+        "name": last_value(lines["name"]),
         "utility": found.urn("indsatstype"),
         "relation_id": found.uuid("indsatsmodtager"),
-        "billing_address_id": found.uuid("indsatsdokument"),
+        "billing_address_id": last_value(lines["billing_address_id"]),
         "installations": _held_installations(found.items("indsatskvalitet")),
-        "valid_from": day_of(found.text("starttidspunkt")),
-        "valid_to": day_of(found.text("sluttidspunkt")),
+        "valid_from": start,
+        "valid_to": end,
+        "history": history_of(lines),
     }
 
 
@@ -259,7 +295,7 @@ def _held_installations(items: list[Piece]) -> list[FlatRow]:
     return [
         {"installation_id": installation, "from": period.start, "to": period.end}
         for installation in ids
-        for period in joined(period_of(item) for item in items if item.get("uuid") == installation)
+        for period in periods_of(period_of(item) for item in items if item.get("uuid") == installation).periods()
     ]
 
 

@@ -5,11 +5,12 @@ time zone of its database, with a blank instead of T and hours-only offsets, and
 of pieces; all of that is put straight here. Days are ISO texts (as in the JSON of deliveries) throughout this module.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from integration_assets.domain.timeslices import Period
 
 COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
 ALWAYS_FROM: Final = "-infinity"
@@ -22,19 +23,6 @@ _FAR_YEAR: Final = 9999
 
 Day = str | None
 """A business day as ISO text; None is an open end."""
-
-
-@dataclass(frozen=True)
-class Period:
-    """A half-open period of business days; None is open."""
-
-    start: Day
-    end: Day
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it has no day; LoRa takes no such period."""
-        return self.start is not None and self.end is not None and self.end <= self.start
 
 
 def iso_day(value: object) -> Day:
@@ -55,7 +43,7 @@ def midnight(day: str) -> str:
     return datetime.combine(date.fromisoformat(day), time(), COPENHAGEN).isoformat()
 
 
-def validity(period: Period, actor: str) -> dict[str, str]:
+def validity(period: Period[str], actor: str) -> dict[str, str]:
     """The virkning object of a period: who (the integration, as a Bruger) says so, from when to when."""
     return {
         "from": ALWAYS_FROM if period.start is None else midnight(period.start),
@@ -78,29 +66,7 @@ def day_of(timestamp: str | None) -> Day:
     return (moment if moment.tzinfo is None else moment.astimezone(COPENHAGEN)).date().isoformat()
 
 
-def period_of(piece: Mapping[str, Any]) -> Period:
+def period_of(piece: Mapping[str, Any]) -> Period[str]:
     """The period of validity of one attribute, state or relation item of an object."""
     virkning = piece["virkning"]
     return Period(day_of(virkning.get("from")), day_of(virkning.get("to")))
-
-
-def start_order(period: Period) -> tuple[bool, str]:
-    """Sort key by start; the open start comes first."""
-    return (period.start is not None, period.start or "")
-
-
-def end_order(period: Period) -> tuple[bool, str]:
-    """Sort key by end; the open end comes last."""
-    return (period.end is None, period.end or "")
-
-
-def joined(periods: Iterable[Period]) -> list[Period]:
-    """Periods in order, those that touch or overlap made one."""
-    result: list[Period] = []
-    for period in sorted(periods, key=lambda item: (start_order(item), end_order(item))):
-        last = result[-1] if result else None
-        if last is not None and (last.end is None or period.start is None or period.start <= last.end):
-            result[-1] = Period(last.start, max(last, period, key=end_order).end)
-        else:
-            result.append(period)
-    return result
