@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from integration_assets.domain.facts.days import INFINITY
+from integration_assets.domain.facts.days import moment_after
 from integration_assets.domain.facts.operands import MoveRule, Relation
 from integration_assets.domain.facts.run import Run
 from integration_assets.domain.facts.slices import cut, limited, on_own, restored
@@ -16,48 +16,52 @@ def end_facts(run: Run, contract_id: str, last: date, *, was_ended: bool) -> Non
     remembered as inactive, after what an earlier move-out made inactive (`was_ended`) has been restored; others go by
     their operand's UMZUGKZ.
     """
-    process = run.process_id
+    end, others, process = moment_after(last), run.others(contract_id), run.process_id
+    if end is None:
+        return
 
     def limit(line: Line) -> Line:
-        return limited(line, last)
+        return limited(line, end)
 
     def recut(line: Line) -> Line:
-        return cut(restored(line, contract_id) if was_ended else line, contract_id, last, process)
+        return cut(restored(line, contract_id) if was_ended else line, contract_id, end, process)
 
     for key, operand, line in run.lines():
         relation = operand.relation
         if relation is Relation.CONTRACT:
-            after = on_own(line, contract_id, recut)
+            after = on_own(line, others, recut)
         elif relation is Relation.PRODUCT or operand.move_rule is MoveRule.ENDS:
-            after = on_own(line, contract_id, limit)
+            after = on_own(line, others, limit)
         else:
             continue
         if after is not line:
-            run.put(key, after)
+            run.changed[key] = after
 
 
-def limit_product_facts(run: Run, contract_id: str, last: date) -> None:
-    """Facts of the contract that are related to its product end on a day; later ones are deleted."""
+def end_product_facts(run: Run, contract_id: str, day: date) -> None:
+    """Facts of the contract that are related to its product end the day before; later ones are deleted."""
+    others = run.others(contract_id)
 
     def limit(line: Line) -> Line:
-        return limited(line, last)
+        return limited(line, day)
 
     for key, operand, line in run.lines():
         if operand.relation is Relation.PRODUCT:
-            after = on_own(line, contract_id, limit)
+            after = on_own(line, others, limit)
             if after is not line:
-                run.put(key, after)
+                run.changed[key] = after
 
 
 def take_end_back(run: Run, contract_id: str, last: date) -> None:
     """Facts related to the contract are restored, and cut again where it has a new last day."""
+    end, others = moment_after(last), run.others(contract_id)
 
     def put_right(line: Line) -> Line:
         line = restored(line, contract_id)
-        return line if last == INFINITY else cut(line, contract_id, last, run.process_id)
+        return line if end is None else cut(line, contract_id, end, run.process_id)
 
     for key, operand, line in run.lines():
         if operand.relation is Relation.CONTRACT:
-            after = on_own(line, contract_id, put_right)
+            after = on_own(line, others, put_right)
             if after is not line:
-                run.put(key, after)
+                run.changed[key] = after

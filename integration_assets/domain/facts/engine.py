@@ -31,9 +31,9 @@ def apply(installation: Installation, call: Call, rules: Rules, process_id: str)
             return Outcome(installation, entry, repeated=True)
     run = Run(installation, call, rules, process_id)
     PROCESSES[type(call)](run, call)
-    changes = run.changes()
-    check(changes, run.contracts, rules.operands)
-    lost = billed_day_lost(changes)
+    lines, changed = installation.lines, run.changed
+    check(lines, changed, run.contracts.get(call.contract or ""), rules.operands)
+    lost = billed_day_lost(installation.billed, lines, changed)
     if lost is not None:
         run.refuse(f"operand {lost[0]} is billed until {lost[1]}")
     entry = Entry(
@@ -44,7 +44,11 @@ def apply(installation: Installation, call: Call, rules: Rules, process_id: str)
         tuple(run.log),
         tuple(run.followed),
         tuple(run.follow_ups),
-        changes,
+        lines,
+        changed,
     )
-    lines = {**installation.lines, **run.changed} if changes else installation.lines
-    return Outcome(Installation(installation.id, lines, run.contracts, (*installation.journal, entry)), entry)
+    journal = (*installation.journal, entry)
+    after = Installation(
+        installation.id, {**lines, **changed} if changed else lines, run.contracts, journal, installation.billed
+    )
+    return Outcome(after, entry)

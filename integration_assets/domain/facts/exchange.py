@@ -39,7 +39,7 @@ from integration_assets.domain.facts.store import (
     SliceRow,
 )
 from integration_assets.domain.facts.values import Value, frozen
-from integration_assets.domain.timeslices import Timeline
+from integration_assets.domain.timeslices import Slice, Timeline
 
 Row = Mapping[str, Any]
 
@@ -72,11 +72,12 @@ def installation_of(name: str, slices: Sequence[Row], contracts: Sequence[Row], 
     lines: dict[LineKey, Line] = {}
     for key in (*active, *(key for key in inactive if key not in active)):
         try:
-            line: Active = Timeline.of((piece.start, piece.end, piece.value) for piece in active.get(key, ()))
+            line: Active = Timeline[date, Fact].of((one.start, one.end, one.value) for one in active.get(key, ()))
         except ValueError as error:
             raise BadExchange(f"Operand {key[0]}: two active slices overlap. {error}") from None
         lines[key] = Line(line, tuple(inactive.get(key, ())))
-    return Installation(name, lines, _contracts(contracts))
+    billed = frozenset(key for key, line in lines.items() if any(fact.billed_until for fact in line.active.values()))
+    return Installation(name, lines, _contracts(contracts), billed=billed)
 
 
 def slice_rows(installation: Installation) -> list[dict[str, Any]]:
@@ -186,7 +187,7 @@ def _slice(row: Row) -> tuple[LineKey, FactSlice]:
         None if row.get("altbis") is None else _day(row, "altbis"),
         billed_until=None if row.get("billed_until") is None else _day(row, "billed_until"),
     )
-    return (operand, str(row.get("season") or "")), FactSlice(first, moment_after(last), fact)
+    return (operand, str(row.get("season") or "")), Slice(first, moment_after(last), fact)
 
 
 def _row(row: SliceRow) -> dict[str, Any]:

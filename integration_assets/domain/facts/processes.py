@@ -22,7 +22,7 @@ from integration_assets.domain.facts.calls import (
     Rgen,
 )
 from integration_assets.domain.facts.days import INFINITY, day_after, day_before, moment_after
-from integration_assets.domain.facts.ends import end_facts, limit_product_facts, take_end_back
+from integration_assets.domain.facts.ends import end_facts, end_product_facts, take_end_back
 from integration_assets.domain.facts.generation import database_container, determine_full_generation, generate
 from integration_assets.domain.facts.operands import MoveRule, Relation
 from integration_assets.domain.facts.rules import MoveOutGeneration
@@ -56,7 +56,7 @@ def product_change(run: Run, call: ProductChange) -> None:
     contract = run.contract(call.contract)
     _require_within(run, contract, call.day)
     container = run.filled(contract, call.day, call.container)
-    limit_product_facts(run, contract.id, day_before(call.day))
+    end_product_facts(run, contract.id, call.day)
     earlier = tuple(entry for entry in contract.products if entry[0] < call.day)
     contract = contract._replace(products=(*earlier, (call.day, call.product)))
     run.set_contract(contract)
@@ -112,7 +112,7 @@ def cancel_contract_start(run: Run, call: CancelContractStart) -> None:
         else:
             after = without(line, of_contract)
         if after is not line:
-            run.put(key, after)
+            run.changed[key] = after
     run.set_contract(contract._replace(status=ContractStatus.CANCELLED))
 
 
@@ -190,12 +190,12 @@ def maintain(run: Run, call: Maintain) -> None:
     key = (call.operand, call.season)
     line, end = run.line(key), moment_after(call.end)
     if call.value is None:
-        run.put(key, Line(line.active.without(call.start, end), line.inactive))
+        run.changed[key] = Line(line.active.without(call.start, end), line.inactive)
         return
     if not FITS[operand.value_class](call.value):
         run.refuse(f"{call.value!r} is no {operand.value_class} as operand {operand.name} ({operand.category}) needs")
     fact = Fact(call.value, Provenance(Binding.MANUAL, call.contract, None, run.process_id))
-    run.put(key, Line(line.active.written(call.start, end, fact), line.inactive))
+    run.changed[key] = Line(line.active.written(call.start, end, fact), line.inactive)
 
 
 def _move_out(run: Run, contract: Contract, last: date, sent: Container | None, *, prices: bool) -> Contract:
@@ -265,25 +265,27 @@ def _meet_earlier_contracts(run: Run, contract: Contract) -> None:
         after = line
         if operand.relation is Relation.CONTRACT and line.inactive:
             after = reactivated(line, earlier, contract, run.process_id)
-            if contract.end != INFINITY and after is not line:
-                after = cut(after, contract.id, contract.end, run.process_id)
+            end = moment_after(contract.end)
+            if end is not None and after is not line:
+                after = cut(after, contract.id, end, run.process_id)
         elif operand.relation is Relation.NONE and operand.move_rule is MoveRule.STAYS_WITH_CUSTOMER and is_other:
-            after = limited(line, day_before(contract.start))
+            after = limited(line, contract.start)
         if after is not line:
-            run.put(key, after)
+            run.changed[key] = after
 
 
 def _delete_product_facts_from(run: Run, contract_id: str, day: date) -> None:
     """Slices of the contract that are related to its product and begin on a day or later are deleted."""
+    others = run.others(contract_id)
     for key, operand, line in run.lines():
         if operand.relation is not Relation.PRODUCT:
             continue
         active = line.active
         for piece in line.active:
-            if piece.value.provenance.contract in (contract_id, None) and day <= first_day(piece):
+            if piece.value.provenance.contract not in others and day <= first_day(piece):
                 active = active.without(piece.start, piece.end)
         if active is not line.active:
-            run.put(key, Line(active, line.inactive))
+            run.changed[key] = Line(active, line.inactive)
 
 
 def _require_within(run: Run, contract: Contract, day: date) -> None:

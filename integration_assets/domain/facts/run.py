@@ -10,7 +10,6 @@ from integration_assets.domain.facts.operands import Operand
 from integration_assets.domain.facts.rules import Rules
 from integration_assets.domain.facts.store import (
     NO_LINE,
-    Change,
     Contract,
     ContractStatus,
     Followed,
@@ -64,10 +63,6 @@ class Run:
         line = self.changed.get(key)
         return self.installation.lines.get(key, NO_LINE) if line is None else line
 
-    def put(self, key: LineKey, line: Line) -> None:
-        """A line as it is from now on."""
-        self.changed[key] = line
-
     def lines(self) -> Iterator[tuple[LineKey, Operand, Line]]:
         """The lines of the installation as they were, with their operands. Refuses where an operand is unknown."""
         operands = self.rules.operands
@@ -77,12 +72,6 @@ class Run:
                 self.refuse(f"its facts name the unknown operand {key[0]}")
             yield key, operand, self.changed.get(key, line)
 
-    def changes(self) -> tuple[Change, ...]:
-        """The lines that are not what they were."""
-        before = self.installation.lines
-        told = ((key, before.get(key, NO_LINE), after) for key, after in self.changed.items())
-        return tuple([Change(*change) for change in told if change[1] is not change[2] and change[1] != change[2]])
-
     def contract(self, contract_id: str) -> Contract:
         """The contract, which must exist and be active."""
         contract = self.contracts.get(contract_id)
@@ -91,6 +80,10 @@ class Run:
         if contract.status is not ContractStatus.ACTIVE:
             self.refuse("the contract's start was cancelled")
         return contract
+
+    def others(self, contract_id: str) -> frozenset[str]:
+        """The other contracts of the installation, whose facts are none of this one's business."""
+        return frozenset(self.contracts) - {contract_id}
 
     def set_contract(self, contract: Contract) -> None:
         """The contract as it is from now on."""

@@ -1,13 +1,12 @@
 """What processes do to the slices of one line. Each function gives a new line and leaves the given one as it is.
 
-A process touches the slices of its own contract, and those that belong to no contract; what other contracts wrote
-stays.
+A process touches the slices of its own contract, and those that belong to none; what other contracts wrote stays.
 """
 
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from integration_assets.domain.facts.days import last_day, moment_after
+from integration_assets.domain.facts.days import last_day
 from integration_assets.domain.facts.store import (
     NO_SLICES,
     Active,
@@ -18,50 +17,37 @@ from integration_assets.domain.facts.store import (
     Provenance,
     first_day,
 )
+from integration_assets.domain.timeslices import Slice
 
 _DAY = timedelta(days=1)
 
 
-def on_own(line: Line, contract: str, change: Callable[[Line], Line]) -> Line:
-    """The line with the slices of the contract, and those of none, changed; slices of other contracts win over them."""
-    for piece in line.active:
-        if piece.value.provenance.contract not in (contract, None):
-            break
-    else:
+def on_own(line: Line, others: frozenset[str], change: Callable[[Line], Line]) -> Line:
+    """The line with the active slices changed that are not those of other contracts; theirs win where both hold."""
+    if not others or all(fact.provenance.contract not in others for fact in line.active.values()):
         return change(line)
-    own = change(Line(line.active.selected(lambda fact: _owns(contract, fact)), line.inactive))
-    others = line.active.selected(lambda fact: not _owns(contract, fact))
-    return Line(own.active.overlaid(others), own.inactive)
+    own = change(Line(line.active.selected(lambda fact: fact.provenance.contract not in others), line.inactive))
+    theirs = line.active.selected(lambda fact: fact.provenance.contract in others)
+    return Line(own.active.overlaid(theirs), own.inactive)
 
 
-def limited(line: Line, last: date) -> Line:
-    """Nothing active after a day: the slice that holds beyond it ends there, and remembers when it ended before."""
-    end = moment_after(last)
-    if end is None:
+def limited(line: Line, end: date) -> Line:
+    """Nothing active from a day on: the slice that holds there ends, and remembers when it ended before."""
+    active = line.active.ended(end, _shortened)
+    return line if active is line.active else Line(active, line.inactive)
+
+
+def cut(line: Line, contract: str, end: date, process: str) -> Line:
+    """Nothing active from a day on, and what was is remembered: the rest of the slice that is cut, and later ones."""
+    reaching = [piece for piece in line.active if piece.end is None or end < piece.end]
+    if not reaching:
         return line
-    active = line.active
-    spanning = active.slice_at(end)
-    rest = active.without(end, None)
-    if spanning is None or not first_day(spanning) < end:
-        return line if rest == active else Line(rest, line.inactive)
-    return Line(rest.written(spanning.start, end, _shortened(spanning, by_move_out=False)), line.inactive)
-
-
-def cut(line: Line, contract: str, last: date, process: str) -> Line:
-    """Nothing active after a day, and what was is remembered: the rest of the slice that is cut, and later slices."""
-    end = moment_after(last)
-    reaching = [] if end is None else [piece for piece in line.active if piece.end is None or end < piece.end]
-    if end is None or not reaching:
-        return line
-    active = line.active.without(end, None)
     inactive = list(line.inactive)
     for piece in reaching:
-        if first_day(piece) < end:
-            active = active.written(piece.start, end, _shortened(piece, by_move_out=True))
         binding, owner, product, _process = piece.value.provenance
         fact = Fact(piece.value.value, Provenance(binding, owner or contract, product, process))
-        inactive.append(FactSlice(max(end, first_day(piece)), piece.end, fact))
-    return Line(active, tuple(inactive))
+        inactive.append(Slice(max(end, first_day(piece)), piece.end, fact))
+    return Line(line.active.ended(end, _cut_off), tuple(inactive))
 
 
 def restored(line: Line, contract: str) -> Line:
@@ -74,11 +60,12 @@ def restored(line: Line, contract: str) -> Line:
     for piece in line.inactive:
         before = _continued(active, piece)
         if before is not None:
-            whole = before.value._replace(previous_valid_to=None, cut_by_move_out=False)
+            fact = before.value
+            whole = Fact(fact.value, fact.provenance, billed_until=fact.billed_until)
             active = active.written(before.start, before.end, whole)
-            active = _put_under(active, FactSlice(before.start, piece.end, whole), since=piece.start)
+            active = _put_under(active, Slice(before.start, piece.end, whole), since=first_day(piece))
         elif piece.value.provenance.contract == contract:
-            active = _put_under(active, piece, since=piece.start)
+            active = _put_under(active, piece, since=first_day(piece))
         else:
             left.append(piece)
     return Line(active, tuple(left)) if len(left) < len(line.inactive) else line
@@ -94,16 +81,16 @@ def reactivated(line: Line, earlier: frozenset[str], contract: Contract, process
             continue
         start = max(first_day(piece), contract.start)
         fact = Fact(piece.value.value, Provenance(binding, contract.id, product, process))
-        active = _put_under(active, FactSlice(start, piece.end, fact), since=start)
+        active = _put_under(active, Slice(start, piece.end, fact), since=start)
         if first_day(piece) < start:
-            left.append(FactSlice(piece.start, start, piece.value))
+            left.append(Slice(piece.start, start, piece.value))
     return line if active is line.active else Line(active, tuple(left))
 
 
 def deactivated(line: Line, contract: str, process: str) -> Line:
     """The active slices of the contract are inactive."""
     inactive = [
-        FactSlice(piece.start, piece.end, Fact(piece.value.value, piece.value.provenance._replace(process=process)))
+        Slice(piece.start, piece.end, Fact(piece.value.value, piece.value.provenance._replace(process=process)))
         for piece in line.active
         if piece.value.provenance.contract == contract
     ]
@@ -121,16 +108,16 @@ def without(line: Line, drop: Callable[[Fact], bool]) -> Line:
     return Line(line.active.selected(lambda fact: not drop(fact)), kept)
 
 
-def _owns(contract: str, fact: Fact) -> bool:
-    return fact.provenance.contract in (contract, None)
-
-
-def _shortened(piece: FactSlice, *, by_move_out: bool) -> Fact:
+def _shortened(piece: FactSlice) -> Fact:
     """The fact of a slice that is about to end earlier; the day that it first ended on is kept."""
     value, provenance, previous, was_cut, billed = piece.value
-    return Fact(
-        value, provenance, last_day(piece.end) if previous is None else previous, was_cut or by_move_out, billed
-    )
+    return Fact(value, provenance, last_day(piece.end) if previous is None else previous, was_cut, billed)
+
+
+def _cut_off(piece: FactSlice) -> Fact:
+    """The fact of a slice that a move-out is about to cut."""
+    value, provenance, previous, _was_cut, billed = _shortened(piece)
+    return Fact(value, provenance, previous, True, billed)
 
 
 def _continued(active: Active, piece: FactSlice) -> FactSlice | None:
@@ -141,7 +128,9 @@ def _continued(active: Active, piece: FactSlice) -> FactSlice | None:
     return before if before.value.previous_valid_to == last_day(piece.end) else None
 
 
-def _put_under(active: Active, piece: FactSlice, since: date | None) -> Active:
+def _put_under(active: Active, piece: FactSlice, since: date) -> Active:
     """The slice written where from a day on nothing is active yet."""
+    if not active.values_from(since):
+        return active.written(piece.start, piece.end, piece.value)
     alone = NO_SLICES.written(piece.start, piece.end, piece.value)
     return active.replaced(piece.start, piece.end, alone.overlaid(active.clipped(since, piece.end)))

@@ -152,7 +152,15 @@ class Entry(NamedTuple):
     log: tuple[str, ...]
     followed: tuple[Followed, ...]
     follow_ups: tuple[Call, ...]
-    changes: tuple[Change, ...]
+    before: Mapping[LineKey, Line]
+    """All lines as they were."""
+    after: Mapping[LineKey, Line]
+    """The lines that changed."""
+
+    @property
+    def changes(self) -> list[Change]:
+        """The lines that the process changed, before and after it."""
+        return [Change(key, self.before.get(key, NO_LINE), line) for key, line in self.after.items()]
 
 
 class Installation(NamedTuple):
@@ -162,6 +170,8 @@ class Installation(NamedTuple):
     lines: Mapping[LineKey, Line] = {}
     contracts: Mapping[str, Contract] = {}
     journal: tuple[Entry, ...] = ()
+    billed: frozenset[LineKey] = frozenset()
+    """The lines of which something has been billed."""
 
     def line(self, operand: str, season: str = "") -> Line:
         """The slices of an operand, none where it has no facts."""
