@@ -389,3 +389,9 @@ class Model:
         product = deal.product(start)[1]
         if moved or self.differs(product, call.get("container"), start) or call.get("prices"):
             self.generate(deal, product, call.get("container") or {}, start, deal.end)
+
+    def maintain(self, call: dict[str, Any]) -> None:
+        self.active(call)
+        if self.operands[call["operand"]]["relation"] == "PRODUCT":
+            raise No
+        self.put(call["operand"], number(call["start"]), OPEN, Note(call["value"], "MANUAL", call["contract"]))

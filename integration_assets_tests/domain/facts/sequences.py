@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,67 +21,81 @@ MDTS: dict[str, list[dict[str, Any]]] = {
 """The templates of the vectors, with discounts that end within the days that are played."""
 
 LAST_DAY = 150
-days = st.integers(0, LAST_DAY).map(text)
-containers = st.fixed_dictionaries(
-    {},
-    optional={
-        "energipris": st.sampled_from(["E1", "E2", "E3"]),
-        "flex": st.sampled_from(["X", ""]),
-        "rabat": st.sampled_from([0.9, 0.95]),
-        "bonus": st.sampled_from([500, 600]),
-    },
-)
-products = st.sampled_from(["VARME_STD", "VARME_PLUS", "VARME_VIRT"])
-contracts = st.sampled_from(["A1", "A1", "A2", "A3"])
-
-
-def _call(process: str, required: dict[str, Any], optional: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
-    fields = {"process": st.just(process), "contract": contracts, **required}
-    return st.fixed_dictionaries(fields, optional=optional or {})
-
-
-sent = {"container": containers, "prices": st.booleans()}
-calls = st.one_of(
-    _call(
-        "new_contract",
-        {"partner": st.sampled_from(["K1", "K1", "K2"]), "start": days, "product": products, "container": containers},
-    ),
-    _call("move_out", {"date": days}, sent),
-    _call("product_change", {"date": days, "product": products, "container": containers}),
-    _call("product_change_cancel", {"date": days}, {"container": containers}),
-    _call("cancel_contract_start", {}),
-    _call("change_move_out_date", {"date": days}, sent),
-    _call("change_move_in_date", {"date": days}),
-    _call("cancel_contract_end", {}),
-    _call("contract_change", {}, {**sent, "new_start": days}),
-    _call("rgen", {"new_end": days}),
-    _call("rgen", {"new_start": days}),
-)
-
 FULL = {"energipris": "E1", "flex": "X", "rabat": 0.95, "bonus": 500}
+PROCESSES = {
+    "new_contract": 3, "move_out": 4, "product_change": 4, "product_change_cancel": 3, "cancel_contract_start": 1,
+    "change_move_out_date": 3, "change_move_in_date": 2, "cancel_contract_end": 3, "contract_change": 2, "rgen": 2,
+    "maintain": 2,
+}  # fmt: skip
+"""How often each process is called."""
 
 
-@st.composite
-def sequences(draw: st.DrawFn, most: int = 10) -> list[dict[str, Any]]:
-    """A first contract, and calls that follow; days that occurred before are used again now and then."""
-    first = {
-        "process": "new_contract", "contract": "A1", "partner": "K1", "product": "VARME_STD", "container": FULL,
-        "start": text(draw(st.integers(0, 60))),
-    }  # fmt: skip
-    told = [first]
-    for call in draw(st.lists(calls, min_size=1, max_size=most)):
-        seen = [one[name] for one in told for name in ("date", "start") if name in one]
-        if "date" in call and draw(st.booleans()):
-            call = {**call, "date": draw(st.sampled_from(seen))}
+def container(dice: Random) -> dict[str, Any]:
+    """A full container, or one with some attributes left out, changed, or of the wrong class."""
+    if dice.random() < 0.5:
+        return dict(FULL)
+    choices = {"energipris": ["E1", "E2"], "flex": ["X", ""], "rabat": [0.9, 0.95], "bonus": [500, 600]}
+    told = {name: dice.choice(values) for name, values in choices.items() if dice.random() < 0.7}
+    return {**told, "rabat": "none"} if dice.random() < 0.05 else told
+
+
+def sent(dice: Random) -> dict[str, Any]:
+    """What comes along with a date that is changed."""
+    told: dict[str, Any] = {"prices": True} if dice.random() < 0.2 else {}
+    return {**told, "container": container(dice)} if dice.random() < 0.6 else told
+
+
+def sequence(seed: int, most: int = 10) -> list[dict[str, Any]]:
+    """A first contract and calls that follow, the same for the same seed.
+
+    Most calls are of contracts that were begun, on days that occurred before, the day after or a month later.
+    """
+    dice = Random(seed)
+    start = dice.randrange(60)
+    told: list[dict[str, Any]] = [
+        {"process": "new_contract", "contract": "A1", "partner": "K1", "start": text(start)}
+        | {"product": dice.choice(["VARME_STD", "VARME_STD", *MDTS]), "container": dict(FULL)}
+    ]
+    known, changed, begun = [start, start + 30, start + 60], [("A1", text(start))], 1
+    for _step in range(dice.randint(1, most)):
+        (process,) = dice.choices([*PROCESSES], [*PROCESSES.values()])
+        number_of_day = dice.choice(known) if dice.random() < 0.8 else dice.randrange(LAST_DAY)
+        day, contract = text(number_of_day), f"A{begun if dice.random() < 0.5 else dice.randint(1, begun)}"
+        call: dict[str, Any] = {"process": process, "contract": contract}
+        match process:
+            case "new_contract":
+                begun += 1
+                call |= {"contract": f"A{begun}", "partner": dice.choice(["K1", "K1", "K2"]), "start": day}
+                call |= {"product": dice.choice([*MDTS]), "container": container(dice)}
+            case "move_out" | "change_move_out_date":
+                call |= {"date": day, **sent(dice)}
+            case "product_change":
+                call |= {"date": day, "product": dice.choice([*MDTS] * 3 + ["UNKNOWN"]), "container": container(dice)}
+                changed.append((contract, day))
+            case "product_change_cancel":
+                call["contract"], call["date"] = changed[-1] if dice.random() < 0.8 else dice.choice(changed)
+                call |= {"container": container(dice)} if dice.random() < 0.3 else {}
+            case "change_move_in_date":
+                call |= {"date": day}
+            case "contract_change":
+                call |= sent(dice) | ({"new_start": day} if dice.random() < 0.5 else {})
+            case "rgen":
+                call |= {dice.choice(["new_end", "new_start"]): day}
+            case "maintain":
+                call |= {"operand": dice.choice(["ACONTO", "ACONTO", "AREAL", "RABAT"]), "start": day}
+                call |= {"value": dice.choice([1200, 1300])}
         told.append(call)
+        known += [number_of_day, min(LAST_DAY, number_of_day + 1), min(LAST_DAY, number_of_day + dice.randint(2, 40))]
     return told
+
+
+seeds = st.integers(0, 2**32)
 
 
 BEFORE: list[dict[str, Any]] = [
     {"operand": "AREAL", "ab": "2025-01-01", "bis": "9999-12-31", "value": 142},
     {"operand": "AFLAEST", "ab": "2025-01-10", "bis": "9999-12-31", "value": 9},
 ]
-MANUAL = {"process": "maintain", "contract": "A1", "operand": "ACONTO", "value": 1200}
 
 
 def case(told: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

@@ -4,11 +4,11 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from integration_assets.domain.facts.replay import replay
 from integration_assets_tests.domain.facts.day_model import Model, No, Note, number
-from integration_assets_tests.domain.facts.sequences import BEFORE, MDTS, OPERANDS, case, sequences
+from integration_assets_tests.domain.facts.sequences import BEFORE, MDTS, OPERANDS, case, seeds, sequence
 
 
 def modelled(told: list[dict[str, Any]]) -> tuple[Model, list[bool]]:
@@ -20,12 +20,7 @@ def modelled(told: list[dict[str, Any]]) -> tuple[Model, list[bool]]:
     for call in told:
         attempt = copy.deepcopy(model)
         try:
-            if call["process"] == "maintain":
-                note = Note(call["value"], "MANUAL", call["contract"])
-                attempt.active(call)
-                attempt.put(call["operand"], number(call["start"]), number("9999-12-31"), note)
-            else:
-                getattr(attempt, call["process"])(call)
+            getattr(attempt, call["process"])(call)
         except No:
             refused.append(True)
             continue
@@ -55,20 +50,14 @@ def agree(told: list[dict[str, Any]]) -> None:
         assert effective(result["after"], operand) == model.timeline(operand), operand
 
 
-def with_manual(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sequence with an amount on account kept by hand, which no template knows."""
-    manual = {"process": "maintain", "contract": "A1", "operand": "ACONTO", "value": 1200, "start": told[0]["start"]}
-    return [told[0], manual, *told[1:]]
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(sequences())
-def test_random_sequences(told: list[dict[str, Any]]) -> None:
-    agree(with_manual(told))
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_random_sequences(seed: int) -> None:
+    agree(sequence(seed))
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(sequences(most=25))
-def test_many_long_sequences(told: list[dict[str, Any]]) -> None:
-    agree(with_manual(told))
+@settings(max_examples=3000, deadline=None)
+@given(seeds)
+def test_many_long_sequences(seed: int) -> None:
+    agree(sequence(seed, most=30))
