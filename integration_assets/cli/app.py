@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from integration_assets.cli.accounts import accounts
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
 from integration_assets.cli.facts import facts
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(accounts, name="accounts")
 app.add_typer(addresses, name="addresses")
 app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")

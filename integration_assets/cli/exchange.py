@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,11 @@ BAD_INPUT = 2
 STANDARD_INPUT = Path("-")
 
 
-def print_answer(file: Path, answer: Callable[[Mapping[str, Any]], object]) -> None:
-    """Prints what the function answers to the JSON object of the file; a sentence and exit code 2 where it cannot."""
+def print_answer(file: Path, answer: Callable[[Any], object]) -> None:
+    """Prints what the function answers to the JSON of the file; a sentence and exit code 2 where it cannot."""
     try:
         text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
-        told = json.loads(text)
-        if not isinstance(told, Mapping):
-            raise ValueError("it holds no JSON object")
-        answered = answer(told)
+        answered = answer(json.loads(text))
     except (OSError, ValueError) as error:
         print(f"{file} cannot be used: {error}", file=sys.stderr)
         raise typer.Exit(BAD_INPUT) from None

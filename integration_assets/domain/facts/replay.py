@@ -23,7 +23,7 @@ _FIRST_FREE: Final = 10
 _SHARED: Final = ("operands", "mdts", "settings")
 
 
-def replay(told: Row) -> dict[str, Any]:
+def replay(given: object) -> dict[str, Any]:
     """The result of a case, or of all cases of ``{"cases": [case, …]}`` as ``{"cases": [result, …]}``.
 
     A result has after, contract_after, hooks, log and results: one entry per call, {} or {"refused": sentence}. A
@@ -31,6 +31,7 @@ def replay(told: Row) -> dict[str, Any]:
     call is refused and what was told stands as it was. Cases share the operands, mdts and settings beside them where
     they have none of their own; ``vectors`` is another name of ``cases``. Raises BadExchange for no case at all.
     """
+    told = _object(given, "What is to be replayed")
     cases = told.get("cases", told.get("vectors"))
     if cases is None:
         return replay_case(told)

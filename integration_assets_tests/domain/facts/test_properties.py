@@ -86,8 +86,8 @@ old_products = st.sampled_from(["VARME_STD", "VARME_PLUS"])
 def test_cancelling_a_product_change_restores_the_effective_timeline(
     start: int, first: int, then: int, product: str, second: str, third: str
 ) -> None:
-    """After an earlier product change too. The day after a discount ended is left out: its virtual end then lies outside
-    the generation period, and the rule gives it the whole period."""
+    """After an earlier product change too. The day after a discount ended is left out: its virtual end then lies
+    outside the generation period, and the rule gives it the whole period."""
     change = day(start + first + then + 2)
     assume(change != date.fromisoformat(text(month_later(start, 2))))
     installation = installation_of("1", BEFORE, [], RULES.operands)
