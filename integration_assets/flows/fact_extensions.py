@@ -22,7 +22,7 @@ class BadExtension(ValueError):
 
 def installed_extensions() -> Extensions:
     """The extensions of all installed packages. Raises BadExtension as `extensions_of`."""
-    return extensions_of(entry_points())
+    return extensions_of(entry for point in Extensions._fields for entry in entry_points(group=GROUP + point))
 
 
 def extensions_of(found: Iterable[EntryPoint]) -> Extensions:

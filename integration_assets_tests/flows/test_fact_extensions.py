@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from integration_assets.domain.facts.extensions import Extensions, Occasion
 from integration_assets.domain.facts.replay import rules_of
 from integration_assets.domain.facts.run import Refused
 from integration_assets.domain.facts.store import Installation
-from integration_assets.flows.fact_extensions import GROUP, BadExtension, extensions_of
+from integration_assets.flows.fact_extensions import GROUP, BadExtension, extensions_of, installed_extensions
 from integration_assets_tests.domain.facts.sequences import FULL, case
 
 HERE = "integration_assets_tests.flows.test_fact_extensions"
@@ -94,3 +95,13 @@ def test_an_extension_that_fails_refuses_the_call() -> None:
 def test_extensions_that_cannot_be_used_are_told(point: str, name: str, sentence: str) -> None:
     with pytest.raises(BadExtension, match=sentence):
         extensions(point, name)
+
+
+def test_extensions_of_installed_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "prices-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: prices\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[{GROUP}fill_container]\nour_prices = {HERE}:dearer\n")
+    assert installed_extensions() == Extensions()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [filler.__name__ for filler in installed_extensions().fill_container] == ["dearer"]

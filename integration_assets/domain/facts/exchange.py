@@ -5,26 +5,14 @@ several ``calls``. Days are inclusive ISO texts, 9999-12-31 is no end. Calls tha
 contract there is; a call that names no ``process_id`` gets the number of its process, or the next free one from 10 on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from integration_assets.domain.facts.calls import (
-    Call,
-    CancelContractEnd,
-    CancelContractStart,
-    ChangeMoveInDate,
-    ChangeMoveOutDate,
-    ContractChange,
-    Maintain,
-    MoveOut,
-    NewContract,
-    ProductChange,
-    ProductChangeCancel,
-    Rgen,
-)
+from integration_assets.domain.facts.call_rows import DEFAULT_PARTNER
 from integration_assets.domain.facts.days import INFINITY, moment_after
 from integration_assets.domain.facts.operands import Operands
+from integration_assets.domain.facts.reading import BadExchange, Row, as_day, day_of, text_of
 from integration_assets.domain.facts.store import (
     Active,
     Binding,
@@ -38,17 +26,8 @@ from integration_assets.domain.facts.store import (
     Provenance,
     SliceRow,
 )
-from integration_assets.domain.facts.values import Value, frozen
+from integration_assets.domain.facts.values import frozen
 from integration_assets.domain.timeslices import Slice, Timeline
-
-Row = Mapping[str, Any]
-
-DEFAULT_CONTRACT: Final = "A1"
-DEFAULT_PARTNER: Final = "K1"
-
-
-class BadExchange(ValueError):
-    """Slices, contracts or a call cannot be read; the text says which and why."""
 
 
 def installation_of(name: str, slices: Sequence[Row], contracts: Sequence[Row], operands: Operands) -> Installation:
@@ -100,63 +79,22 @@ def contract_rows(installation: Installation) -> list[dict[str, Any]]:
     ]
 
 
-def call_of(row: Row, installation: Installation) -> Call:
-    """The call of a row with ``process`` and its arguments. Raises BadExchange where it is none."""
-    name = row.get("process")
-    read = _READERS.get(name) if isinstance(name, str) else None
-    if read is None:
-        raise BadExchange(f"There is no process {name}; there are {', '.join(_READERS)}.")
-    contract = row.get("contract")
-    if contract is None:
-        known = installation.contracts
-        alone = len(known) == 1 and DEFAULT_CONTRACT not in known and name != "new_contract"
-        contract = next(iter(known)) if alone else DEFAULT_CONTRACT
-    return read(row, _text(row, "contract", contract))
-
-
-def process_number(call: Call, installation: Installation) -> int:
-    """The number that the process of a call has in the description; the regeneration cases share one."""
-    contract = installation.contracts.get(call.contract or "")
-    match call:
-        case ChangeMoveInDate(day=day) if contract is not None and day > contract.start:
-            return 7
-        case ChangeMoveOutDate(day=day) if contract is not None and day <= contract.end:
-            return 8
-        case _:
-            return _NUMBERS[type(call)]
-
-
-_NUMBERS: Final[Mapping[type, int]] = {
-    NewContract: 1,
-    MoveOut: 2,
-    ProductChange: 3,
-    ProductChangeCancel: 4,
-    CancelContractStart: 5,
-    Rgen: 6,
-    ChangeMoveInDate: 6,
-    ChangeMoveOutDate: 6,
-    CancelContractEnd: 6,
-    ContractChange: 9,
-    Maintain: 10,
-}
-
-
 def _contracts(rows: Sequence[Row]) -> dict[str, Contract]:
     contracts: dict[str, Contract] = {}
     for row in rows:
-        name = _text(row, "id")
+        name = text_of(row, "id")
         told = row.get("products")
         if not isinstance(told, list) or not told:
             raise BadExchange(f"Contract {name} has no products.")
         products = tuple(sorted(_product(name, entry) for entry in cast("list[Any]", told)))
-        start, end = _day(row, "start"), _day(row, "end", INFINITY)
+        start, end = day_of(row, "start"), day_of(row, "end", INFINITY)
         if name in contracts or end < start:
             raise BadExchange(f"Contract {name} is there twice, or ends before it begins.")
         try:
             status = ContractStatus(row.get("status", "ACTIVE"))
         except ValueError:
             raise BadExchange(f"Contract {name} has the unknown status {row['status']}.") from None
-        contracts[name] = Contract(name, _text(row, "partner", DEFAULT_PARTNER), start, end, products, status)
+        contracts[name] = Contract(name, text_of(row, "partner", DEFAULT_PARTNER), start, end, products, status)
     return contracts
 
 
@@ -164,12 +102,12 @@ def _product(contract: str, entry: object) -> tuple[date, str]:
     parts = list(cast("Sequence[Any]", entry)) if isinstance(entry, list | tuple) else []
     if len(parts) != 2 or not isinstance(parts[1], str):
         raise BadExchange(f"Contract {contract}: a product is told as [first day, product].")
-    return _as_day(parts[0], f"contract {contract}"), parts[1]
+    return as_day(parts[0], f"contract {contract}"), parts[1]
 
 
 def _slice(row: Row) -> tuple[LineKey, FactSlice]:
-    operand = _text(row, "operand")
-    first, last = _day(row, "ab"), _day(row, "bis", INFINITY)
+    operand = text_of(row, "operand")
+    first, last = day_of(row, "ab"), day_of(row, "bis", INFINITY)
     if last < first:
         raise BadExchange(f"Operand {operand}: a slice ends on {last}, before it begins on {first}.")
     try:
@@ -184,8 +122,8 @@ def _slice(row: Row) -> tuple[LineKey, FactSlice]:
     fact = Fact(
         value,
         Provenance(binding, contract, product, process),
-        None if row.get("altbis") is None else _day(row, "altbis"),
-        billed_until=None if row.get("billed_until") is None else _day(row, "billed_until"),
+        None if row.get("altbis") is None else day_of(row, "altbis"),
+        billed_until=None if row.get("billed_until") is None else day_of(row, "billed_until"),
     )
     return (operand, str(row.get("season") or "")), Slice(first, moment_after(last), fact)
 
@@ -210,92 +148,3 @@ def _row(row: SliceRow) -> dict[str, Any]:
     if fact.billed_until is not None:
         told["billed_until"] = fact.billed_until.isoformat()
     return told
-
-
-def _text(row: Row, name: str, otherwise: object = None) -> str:
-    value = row.get(name)
-    value = otherwise if value is None else value
-    if not isinstance(value, str) or not value:
-        raise BadExchange(f"{name} is missing, or is no text.")
-    return value
-
-
-def _day(row: Row, name: str, otherwise: date | None = None) -> date:
-    value = row.get(name)
-    if value is None and otherwise is not None:
-        return otherwise
-    return _as_day(value, name)
-
-
-def _as_day(value: object, what: str) -> date:
-    try:
-        return date.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError:
-        raise BadExchange(f"{what}: {value!r} is no day.") from None
-
-
-def _optional_day(row: Row, name: str) -> date | None:
-    return None if row.get(name) is None else _day(row, name)
-
-
-def _flag(row: Row, name: str) -> bool:
-    value = row.get(name)
-    if not isinstance(value, bool | None):
-        raise BadExchange(f"{name} is true or false, not {value!r}.")
-    return bool(value)
-
-
-def _container(row: Row) -> dict[str, Value] | None:
-    told = row.get("container")
-    if told is None:
-        return None
-    if not isinstance(told, Mapping):
-        raise BadExchange("container is an object of attributes and values.")
-    container: dict[str, Value] = {}
-    for attribute, given in cast("Mapping[str, Any]", told).items():
-        try:
-            value = frozen(given)
-        except ValueError as error:
-            raise BadExchange(f"container, {attribute}: {error}") from None
-        if value is not None:
-            container[attribute] = value
-    return container
-
-
-def _new_contract(row: Row, contract: str) -> Call:
-    partner, product = _text(row, "partner", DEFAULT_PARTNER), _text(row, "product")
-    return NewContract(
-        contract, partner, _day(row, "start"), product, _container(row) or {}, _day(row, "end", INFINITY)
-    )
-
-
-def _maintain(row: Row, contract: str) -> Call:
-    owner = None if row.get("contract") is None else contract
-    try:
-        value = frozen(row.get("value"))
-    except ValueError as error:
-        raise BadExchange(str(error)) from None
-    season = str(row.get("season") or "")
-    return Maintain(owner, _text(row, "operand"), _day(row, "start"), _day(row, "end", INFINITY), value, season)
-
-
-_READERS: Final[Mapping[str, Callable[[Row, str], Call]]] = {
-    "new_contract": _new_contract,
-    "move_out": lambda row, contract: MoveOut(contract, _day(row, "date"), _container(row), _flag(row, "prices")),
-    "product_change": lambda row, contract: ProductChange(
-        contract, _day(row, "date"), _text(row, "product"), _container(row) or {}
-    ),
-    "product_change_cancel": lambda row, contract: ProductChangeCancel(contract, _day(row, "date"), _container(row)),
-    "cancel_contract_start": lambda _row, contract: CancelContractStart(contract),
-    "rgen": lambda row, contract: Rgen(contract, _optional_day(row, "new_end"), _optional_day(row, "new_start")),
-    "change_move_in_date": lambda row, contract: ChangeMoveInDate(contract, _day(row, "date")),
-    "change_move_out_date": lambda row, contract: ChangeMoveOutDate(
-        contract, _day(row, "date"), _container(row), _flag(row, "prices")
-    ),
-    "cancel_contract_end": lambda _row, contract: CancelContractEnd(contract),
-    "contract_change": lambda row, contract: ContractChange(
-        contract, _container(row), _optional_day(row, "new_start"), _flag(row, "prices")
-    ),
-    "maintain": _maintain,
-}
-"""Reads the arguments of each process."""

@@ -3,17 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from integration_assets.domain.facts.call_rows import call_of, process_number
 from integration_assets.domain.facts.engine import apply
-from integration_assets.domain.facts.exchange import (
-    BadExchange,
-    Row,
-    call_of,
-    contract_rows,
-    installation_of,
-    process_number,
-    slice_rows,
-)
+from integration_assets.domain.facts.exchange import contract_rows, installation_of, slice_rows
 from integration_assets.domain.facts.operands import BadConfiguration, operands_of
+from integration_assets.domain.facts.reading import BadExchange, Row
 from integration_assets.domain.facts.rules import MoveOutGeneration, Readings, Rules, VirtualDatePolicy
 from integration_assets.domain.facts.run import Refused
 from integration_assets.domain.facts.store import Installation

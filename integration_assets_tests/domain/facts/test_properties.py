@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from integration_assets.domain.facts.call_rows import call_of
 from integration_assets.domain.facts.calls import (
     CancelContractEnd,
     MoveOut,
@@ -17,7 +18,7 @@ from integration_assets.domain.facts.calls import (
 )
 from integration_assets.domain.facts.days import INFINITY, day_after
 from integration_assets.domain.facts.engine import apply
-from integration_assets.domain.facts.exchange import call_of, installation_of
+from integration_assets.domain.facts.exchange import installation_of
 from integration_assets.domain.facts.operands import Relation
 from integration_assets.domain.facts.replay import rules_of
 from integration_assets.domain.facts.run import Refused
