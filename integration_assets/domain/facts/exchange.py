@@ -61,7 +61,7 @@ def installation_of(name: str, slices: Sequence[Row], contracts: Sequence[Row], 
 
 def slice_rows(installation: Installation) -> list[dict[str, Any]]:
     """The slices as rows, by operand and first day."""
-    return [_row(row) for row in installation.rows()]
+    return [slice_row(row) for row in installation.rows()]
 
 
 def contract_rows(installation: Installation) -> list[dict[str, Any]]:
@@ -123,12 +123,14 @@ def _slice(row: Row) -> tuple[LineKey, FactSlice]:
         value,
         Provenance(binding, contract, product, process),
         None if row.get("altbis") is None else day_of(row, "altbis"),
+        cut_by_move_out=bool(row.get("mauszug", False)),
         billed_until=None if row.get("billed_until") is None else day_of(row, "billed_until"),
     )
     return (operand, str(row.get("season") or "")), Slice(first, moment_after(last), fact)
 
 
-def _row(row: SliceRow) -> dict[str, Any]:
+def slice_row(row: SliceRow) -> dict[str, Any]:
+    """A slice as a row."""
     fact = row.fact
     told: dict[str, Any] = {
         "operand": row.operand,

@@ -117,16 +117,10 @@ class Change(NamedTuple):
     after: Line
 
     @property
-    def removed(self) -> list[SliceRow]:
-        """The slices that are not there any more, changed ones included."""
-        kept = set(rows_of(self.key, self.after))
-        return [row for row in rows_of(self.key, self.before) if row not in kept]
-
-    @property
-    def added(self) -> list[SliceRow]:
-        """The slices that are new, changed ones included."""
-        known = set(rows_of(self.key, self.before))
-        return [row for row in rows_of(self.key, self.after) if row not in known]
+    def difference(self) -> tuple[list[SliceRow], list[SliceRow]]:
+        """The slices that are not there any more, and those that are new; a changed one is among both."""
+        before, after = rows_of(self.key, self.before), rows_of(self.key, self.after)
+        return [row for row in before if row not in after], [row for row in after if row not in before]
 
 
 class Followed(NamedTuple):
