@@ -96,6 +96,12 @@ class Facts:
             row = connection.execute(query, {"name": name}).one_or_none()
         return None if row is None else installation_of(name, json.loads(row[0]), json.loads(row[1]), operands)
 
+    def slices(self, name: str) -> list[dict[str, Any]] | None:
+        """The slices of an installation as rows of the exchange format; None where nothing is stored of it."""
+        query = sa.text("SELECT slices FROM installation_fact WHERE installation = :name")
+        with self._engine.connect() as connection:
+            return connection.scalar(query, {"name": name})
+
     def journal(self, name: str) -> list[dict[str, Any]]:
         """The processes of an installation, the first one first: the columns of fact_journal."""
         query = sa.text("SELECT * FROM fact_journal WHERE installation = :name ORDER BY entry_id")

@@ -1,13 +1,19 @@
-"""`facts replay` and `accounts decide` as people start them: the worked examples go in, their results come out."""
+"""`facts` and `accounts` as people start them: the worked examples go in, their results come out."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from integration_assets.cache.facts import Asked, Facts
 from integration_assets.cli import app
+from integration_assets.domain.facts.calls import MoveOut, NewContract
+from integration_assets.domain.facts.replay import rules_of
 
 DOMAIN = Path(__file__).parent.parent / "domain"
 FACTS = DOMAIN / "facts" / "data" / "vectors.json"
@@ -57,3 +63,25 @@ def test_what_cannot_be_read_is_told_in_a_sentence(command: tuple[str, str], tex
     result = CliRunner().invoke(app, [*command, "-"], input=text)
     assert result.exit_code == BAD_INPUT, result.stdout
     assert result.stderr.startswith("- cannot be used: ")
+
+
+def test_facts_show_tells_what_holds_on_a_day_and_who_wrote_it(
+    cache: sa.Engine, cache_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = json.loads(FACTS.read_text(encoding="utf-8"))
+    begun = NewContract("A1", "K1", date(2025, 1, 1), "VARME_STD", {"energipris": "E1", "bonus": 500})
+    asked = [Asked("p1", begun), Asked("p2", MoveOut("A1", date(2025, 10, 15), {"energipris": "E9"}))]
+    Facts(cache).carry_out({"4711": asked}, rules_of(whole))
+    monkeypatch.setenv("INTEGRATION_CACHE_URL", cache_url)
+    drawn = tmp_path / "facts.svg"
+    shown = CliRunner().invoke(app, ["facts", "show", "4711", "--on", "2025-10-15", "--history", "--svg", str(drawn)])
+    assert shown.exit_code == 0, shown.output
+    written = "(PARAMETER, contract A1, product VARME_STD, process p2)"
+    assert f'ENERGIPRIS 2025-01-01 – 2025-10-15: "E9" {written}' in shown.stdout
+    assert "p2 move_out – full generation True: differs: ['energipris']" in shown.stdout
+    assert "  - ENERGIPRIS 2025-01-01 – 9999-12-31: E1" in shown.stdout
+    texts = [element.text for element in ElementTree.parse(drawn).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"E9", "BONUS", "T100"} <= set(texts)
+    later = CliRunner().invoke(app, ["facts", "show", "4711", "--on", "2025-10-16"])
+    assert "ENERGIPRIS" not in later.stdout
+    assert CliRunner().invoke(app, ["facts", "show", "4712"]).exit_code == BAD_INPUT
