@@ -22,8 +22,8 @@ def last_day(end: date | None) -> date:
 
 
 def day_before(day: date) -> date:
-    """The day before."""
-    return day - _DAY
+    """The day before; the first day of the calendar has none, and is its own."""
+    return day if day == date.min else day - _DAY
 
 
 def day_after(day: date) -> date:

@@ -18,6 +18,8 @@ def end_facts(run: Run, contract_id: str, last: date, *, was_ended: bool) -> Non
     """
     end, others, process = moment_after(last), run.others(contract_id), run.process_id
     if end is None:
+        if was_ended:
+            take_end_back(run, contract_id, last)
         return
 
     def limit(line: Line) -> Line:

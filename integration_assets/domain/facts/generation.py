@@ -37,10 +37,11 @@ def generate(
     known, changed = run.installation.lines, run.changed
     written: dict[Binding, Provenance] = {}
     for attribute in attributes:
-        key, _operand, binding, _fits, constant, *_rest = attribute
-        value = _value(run, attribute, container, at) if constant is None else constant
+        key, binding, value = attribute.key, attribute.binding, attribute.constant
         if value is None:
-            continue
+            value = _value(run, attribute, container, at)
+            if value is None:
+                continue
         provenance = written.get(binding)
         if provenance is None:
             provenance = written[binding] = Provenance(binding, contract.id, product, run.process_id)

@@ -33,11 +33,12 @@ def check(
     end = None if contract is None or contract.status is ContractStatus.CANCELLED else moment_after(contract.end)
     for key, line in after.items():
         relation = operands[key[0]].relation
-        if line.inactive and relation is not Relation.CONTRACT:
-            raise InvariantBroken(f"Operand {key[0]} would have inactive slices.")
-        for piece in line.inactive:
-            if piece.end is not None and not first_day(piece) < piece.end:
-                raise InvariantBroken(f"Operand {key[0]} would have a slice without a day on {piece.start}.")
+        if line.inactive:
+            if relation is not Relation.CONTRACT:
+                raise InvariantBroken(f"Operand {key[0]} would have inactive slices.")
+            for piece in line.inactive:
+                if piece.end is not None and not first_day(piece) < piece.end:
+                    raise InvariantBroken(f"Operand {key[0]} would have a slice without a day on {piece.start}.")
         if contract is None or end is None or relation is not Relation.PRODUCT:
             continue
         for fact in line.active.values_from(end):

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from integration_assets.domain.facts.call_rows import call_of, process_number
 from integration_assets.domain.facts.engine import apply
 from integration_assets.domain.facts.exchange import contract_rows, installation_of, slice_rows
+from integration_assets.domain.facts.invariants import InvariantBroken
 from integration_assets.domain.facts.operands import BadConfiguration, operands_of
 from integration_assets.domain.facts.reading import BadExchange, Row
 from integration_assets.domain.facts.rules import MoveOutGeneration, Readings, Rules, VirtualDatePolicy
@@ -96,7 +97,7 @@ def _replayed(installation: Installation, calls: Sequence[Row], rules: Rules) ->
             chosen = told.get("process_id")
             process_id = _free(process_number(call, installation), taken) if chosen is None else str(chosen)
             outcome = apply(installation, call, _with_policy(rules, told), process_id)
-        except (Refused, BadConfiguration, BadExchange) as error:
+        except (Refused, InvariantBroken, BadConfiguration, BadExchange) as error:
             results.append({"refused": str(error)})
             continue
         results.append({})

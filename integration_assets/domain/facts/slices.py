@@ -4,9 +4,9 @@ A process touches the slices of its own contract, and those that belong to none;
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
-from integration_assets.domain.facts.days import last_day
+from integration_assets.domain.facts.days import day_before, last_day
 from integration_assets.domain.facts.store import (
     NO_SLICES,
     Active,
@@ -18,8 +18,6 @@ from integration_assets.domain.facts.store import (
     first_day,
 )
 from integration_assets.domain.timeslices import Slice
-
-_DAY = timedelta(days=1)
 
 
 def on_own(line: Line, others: frozenset[str], change: Callable[[Line], Line]) -> Line:
@@ -62,8 +60,11 @@ def restored(line: Line, contract: str) -> Line:
         if before is not None:
             fact = before.value
             whole = Fact(fact.value, fact.provenance, billed_until=fact.billed_until)
-            active = active.written(before.start, before.end, whole)
-            active = _put_under(active, Slice(before.start, piece.end, whole), since=first_day(piece))
+            if active.values_from(first_day(piece)):
+                active = active.written(before.start, before.end, whole)
+                active = _put_under(active, Slice(before.start, piece.end, whole), since=first_day(piece))
+            else:
+                active = active.written(before.start, piece.end, whole)
         elif piece.value.provenance.contract == contract:
             active = _put_under(active, piece, since=first_day(piece))
         else:
@@ -116,13 +117,13 @@ def _shortened(piece: FactSlice) -> Fact:
 
 def _cut_off(piece: FactSlice) -> Fact:
     """The fact of a slice that a move-out is about to cut."""
-    value, provenance, previous, _was_cut, billed = _shortened(piece)
-    return Fact(value, provenance, previous, True, billed)
+    value, provenance, previous, _was_cut, billed = piece.value
+    return Fact(value, provenance, last_day(piece.end) if previous is None else previous, True, billed)
 
 
 def _continued(active: Active, piece: FactSlice) -> FactSlice | None:
     """The cut slice that an inactive one continues: it ended on the same day, and says the same."""
-    before = active.slice_at(first_day(piece) - _DAY)
+    before = active.slice_at(day_before(first_day(piece)))
     if before is None or before.end != piece.start or before.value.value != piece.value.value:
         return None
     return before if before.value.previous_valid_to == last_day(piece.end) else None

@@ -190,3 +190,18 @@ def test_the_version_of_a_template_is_that_of_the_first_day_of_the_generation_pe
         ("2025-01-01", "2025-12-31", "ABO_25"),
         ("2026-01-01", "9999-12-31", "ABO_26"),
     ]
+
+
+def test_a_move_out_without_end_takes_an_earlier_one_back() -> None:
+    """The last day of the calendar is no end: what hangs on the contract is active again, the product's stays cut."""
+    manual = {"process": "maintain", "contract": "A1", "operand": "ACONTO", "start": "2025-01-01", "value": 1200}
+    result = play(NEW, manual, OUT, {**OUT, "date": "9999-12-31"})
+    told = {row["operand"]: row["bis"] for row in result["after"]}
+    assert (told["ACONTO"], told["ENERGIPRIS"]) == ("9999-12-31", "2025-10-15")
+    assert not any(row["inactive"] for row in result["after"])
+
+
+def test_the_first_day_of_the_calendar_is_a_day_like_others() -> None:
+    first = {**NEW, "start": "0001-01-01"}
+    result = play(first, {**OUT, "date": "0001-01-01"}, {"process": "product_change_cancel", "date": "0001-01-01"})
+    assert ["refused" in one for one in result["results"]] == [False, False, True]
