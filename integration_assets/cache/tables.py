@@ -265,3 +265,32 @@ history_correction = sa.Table(
     sa.Column("corrected_at", _INSTANT, nullable=False),
 )
 """What operators corrected of the past: from which day on (null: always) a field of a registry object has its value."""
+installation_fact = sa.Table(
+    "installation_fact",
+    metadata,
+    sa.Column("installation", sa.Text, primary_key=True),
+    sa.Column("slices", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    sa.Column("contracts", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    sa.Column("changed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+)
+"""The facts of an installation as one value, since each process reads and writes them as a whole: slices with their
+provenance and contracts, in the rows of the exchange format. The view `fact_slice` shows them one by one."""
+
+fact_journal = sa.Table(
+    "fact_journal",
+    metadata,
+    sa.Column("entry_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("installation", sa.Text, nullable=False),
+    sa.Column("process_id", sa.Text, nullable=False),
+    sa.Column("call", JSONB, nullable=False),
+    sa.Column("full_generation", sa.Boolean),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("log", JSONB, nullable=False),
+    sa.Column("hooks", JSONB, nullable=False),
+    sa.Column("follow_ups", JSONB, nullable=False),
+    sa.Column("removed", JSONB, nullable=False),
+    sa.Column("added", JSONB, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.UniqueConstraint("installation", "process_id", name="uq_fact_journal_process"),
+)
+"""Every process that was carried out: its call, whether and why it generated, the slices it removed and added."""

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from integration_assets.cli.accounts import accounts
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
+from integration_assets.cli.facts import facts
 from integration_assets.cli.person import person
 from integration_assets.cli.registry import registry
 
@@ -17,7 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(accounts, name="accounts")
 app.add_typer(addresses, name="addresses")
+app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
 app.add_typer(registry, name="registry")

@@ -274,6 +274,28 @@ class Timeline(Generic[B, V]):
         every: Periods[B] = Timeline((), (True,))
         return every.clipped(start, end).outside(self)
 
+    def ended(self, moment: B, change: Callable[[Slice[B, V]], V]) -> "Timeline[B, V]":
+        """Nothing from the moment on; what holds at it ends there, its value changed; itself where nothing does."""
+        cuts, values = self._cuts, self._values
+        place = bisect_left(cuts, moment)
+        value = values[place]
+        if value is _NOTHING:
+            return self if place == len(cuts) else Timeline(cuts[:place], values[: place + 1])
+        if place < len(cuts) and not moment < cuts[place]:
+            if place + 1 == len(cuts) and values[-1] is _NOTHING:
+                return self
+            return Timeline(cuts[: place + 1], (*values[: place + 1], _NOTHING))
+        whole = _new(Slice, (cuts[place - 1] if place else None, cuts[place] if place < len(cuts) else None, value))
+        return Timeline((*cuts[:place], moment), (*values[:place], change(whole), _NOTHING))
+
+    def values_from(self, moment: B) -> list[V]:
+        """The values of the slices that hold at the moment or later, in order."""
+        return [value for value in self._values[bisect_right(self._cuts, moment) :] if value is not _NOTHING]
+
+    def values(self) -> list[V]:
+        """The values of the slices in order."""
+        return [value for value in self._values if value is not _NOTHING]
+
     def periods(self) -> list[Period[B]]:
         """The periods of the slices in order, without their values."""
         return [piece.period for piece in self]

@@ -1,0 +1,124 @@
+"""Generation: the master data template of a product writes facts, and whether it needs to (full generation)."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from integration_assets.domain.facts.calls import Container
+from integration_assets.domain.facts.days import moment_after
+from integration_assets.domain.facts.rules import VirtualDatePolicy
+from integration_assets.domain.facts.run import Run
+from integration_assets.domain.facts.store import NO_LINE, Binding, Contract, Fact, Line, Provenance
+from integration_assets.domain.facts.templates import Attribute
+from integration_assets.domain.facts.values import Value
+from integration_assets.domain.facts.virtual import Circumstances
+
+
+def generate(
+    run: Run,
+    contract: Contract,
+    product: str,
+    container: Container,
+    first: date,
+    last: date,
+    *,
+    product_related_only: bool = False,
+    fill_only: bool = False,
+) -> None:
+    """Runs the product's template for the days from first to last: one active slice for each of its attributes.
+
+    An attribute that the container does not hold generates nothing and is told in the log. `product_related_only`
+    leaves out operands that do not hang on the product; `fill_only` writes only where nothing is active. Refuses
+    where there is no template and where a value is not of its operand's class.
+    """
+    template = run.template(product, first)
+    attributes = template.product_related if product_related_only else template.attributes
+    at = Circumstances(contract.start, contract.end, first, last)
+    end = moment_after(last)
+    known, changed = run.installation.lines, run.changed
+    written: dict[Binding, Provenance] = {}
+    for attribute in attributes:
+        key, binding, value = attribute.key, attribute.binding, attribute.constant
+        if value is None:
+            value = _value(run, attribute, container, at)
+            if value is None:
+                continue
+        provenance = written.get(binding)
+        if provenance is None:
+            provenance = written[binding] = Provenance(binding, contract.id, product, run.process_id)
+        starts, ends = first, end
+        if attribute.first is not None or attribute.last is not None:
+            starts, ends = _days(run, attribute, at)
+        before = changed.get(key) or known.get(key, NO_LINE)
+        fact = Fact(value, provenance)
+        active = before.active
+        active = active.filled(fact, starts, ends) if fill_only else active.written(starts, ends, fact)
+        changed[key] = Line(active, before.inactive)
+
+
+def database_container(run: Run, product: str, day: date) -> Mapping[str, Value]:
+    """The values of the external attributes of the product's template on a day; those without one are not in it."""
+    values: dict[str, Value] = {}
+    for attribute in run.template(product, day).external:
+        fact = run.line(attribute.key).active.at(day)
+        if fact is not None:
+            values.setdefault(attribute.parameter, fact.value)
+    return values
+
+
+def determine_full_generation(
+    run: Run, product: str, container: Container, day: date, *, prices: bool, moved: bool = False
+) -> bool:
+    """Whether a process generates: prices are replicated, or a sent attribute differs from its value on the day.
+
+    `moved` is a reason of its own: the contract's start has moved. Reason and answer are kept in the journal.
+    """
+    differing: list[str] = []
+    if container:
+        for attribute in run.template(product, day).external:
+            sent = container.get(attribute.parameter)
+            if sent is None:
+                continue
+            fact = run.line(attribute.key).active.at(day)
+            if (fact is None or fact.value != sent) and attribute.parameter not in differing:
+                differing.append(attribute.parameter)
+    if prices:
+        run.full_generation, run.reason = True, "prices replicated"
+    elif differing:
+        run.full_generation, run.reason = True, f"differs: {differing}"
+    elif moved:
+        run.full_generation, run.reason = True, "start moved"
+    else:
+        run.full_generation, run.reason = False, "no difference"
+    run.tell(f"full generation {run.full_generation} ({run.reason})")
+    return run.full_generation
+
+
+def _value(run: Run, attribute: Attribute, container: Container, at: Circumstances) -> Value | None:
+    """What the attribute says; None (and a line in the log) where the container does not hold it."""
+    if attribute.compute is not None:
+        value = attribute.compute(at)
+    else:
+        value = container.get(attribute.parameter)
+        if value is None:
+            run.tell(f"{attribute.operand.name} has no value for {attribute.parameter}, nothing generated")
+            return None
+    if not attribute.fits(value):
+        operand = attribute.operand
+        run.refuse(f"{value!r} is no {operand.value_class} as operand {operand.name} ({operand.category}) needs")
+    return value
+
+
+def _days(run: Run, attribute: Attribute, at: Circumstances) -> tuple[date, date | None]:
+    """Start and end (half-open) of what an attribute with virtual days generates."""
+    first = at.period_start if attribute.first is None else attribute.first(at)
+    last = at.period_end if attribute.last is None else attribute.last(at)
+    outside_first = not at.period_start <= first <= at.period_end
+    outside_last = not at.period_start <= last <= at.period_end
+    if run.rules.readings.virtual_dates is VirtualDatePolicy.PER_BOUND:
+        first = at.period_start if outside_first else first
+        last = at.period_end if outside_last else last
+        outside_first = outside_last = False
+    if outside_first or outside_last or last < first:
+        run.tell(f"{attribute.operand.name} virtual date outside generation period, whole period used")
+        first, last = at.period_start, at.period_end
+    return first, moment_after(last)
