@@ -8,20 +8,20 @@ run gives its rows back.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
+from integration_assets.cache.deliveries import Claim, Deliveries, Delivery, Outcome
 from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.domain.registry.objects import Tenant, in_two_steps, lora_class, to_object
+from integration_assets.flows.pipeline import Pipeline, Send
 
 CLAIM_ROWS = 400
 BUSY_PAUSE_SECONDS = 0.05
 BUSY_LIMIT_SECONDS = 60.0
-
-Send = Callable[[Sequence[Delivery]], list[Outcome]]
 
 
 @dataclass
@@ -60,32 +60,43 @@ def _ends(row: Delivery) -> bool:
 
 
 def deliver(
-    deliveries: Deliveries, system: str, entity: str, send: Send, *, areas: Sequence[str] | None = None
+    deliveries: Deliveries,
+    system: str,
+    entity: str,
+    send: Send,
+    *,
+    areas: Sequence[str] | None = None,
+    workers: ThreadPoolExecutor | None = None,
 ) -> DeliveryReport:
     """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
 
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
-    refer to them. `send` answers one outcome per delivery; what it raises rolls the batch back.
+    refer to them. `send` answers one outcome per delivery; what it raises rolls back the batches under way.
+
+    `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed over
+    while the last one is still being sent, so that no worker waits for the slowest object of a batch.
     """
     report = DeliveryReport()
     busy_since: float | None = None
-    while True:
-        with deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas) as claim:
-            rows = claim.rows
-            if rows:
-                outcomes = send(rows)
-                claim.record(outcomes)
-                for row, outcome in zip(rows, outcomes, strict=True):
+
+    def due() -> AbstractContextManager[Claim]:
+        return deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas)
+
+    with Pipeline(due, send, workers) as pipeline:
+        while True:
+            if pipeline.take_in():
+                busy_since = None
+                continue
+            if recorded := pipeline.record_oldest():
+                for row, outcome in recorded:
                     report.count(row, outcome)
-        if rows:
-            busy_since = None
-            continue
-        if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
-            return report
-        busy_since = busy_since or time.monotonic()
-        if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
-            return report
-        time.sleep(BUSY_PAUSE_SECONDS)
+                continue
+            if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
+                return report
+            busy_since = busy_since or time.monotonic()
+            if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
+                return report
+            time.sleep(BUSY_PAUSE_SECONDS)
 
 
 def registry_sender(

@@ -1,5 +1,7 @@
 """The OIO registry (LoRa)."""
 
+from threading import Lock
+
 import dagster as dg
 from pydantic import PrivateAttr
 
@@ -14,6 +16,7 @@ class LoraResource(FromSettings):
 
     _client: LoraClient | None = PrivateAttr(default=None)
     _dialect: Dialect | None = PrivateAttr(default=None)
+    _learning: Lock = PrivateAttr(default_factory=Lock)
 
     def get(self) -> LoraClient:
         """The client. Raises MissingSetting without an address, or without the token that a login needs."""
@@ -28,9 +31,10 @@ class LoraResource(FromSettings):
 
         Raises UnfitRegistry where it cannot hold our objects, and CallError where it does not answer.
         """
-        if self._dialect is None:
-            self._dialect = dialect_of(self.get().served(NEEDED))
-        return self._dialect
+        with self._learning:  # several batches ask at once
+            if self._dialect is None:
+                self._dialect = dialect_of(self.get().served(NEEDED))
+            return self._dialect
 
     @property
     def tenant(self) -> Tenant:

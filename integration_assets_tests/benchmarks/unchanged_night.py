@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -91,6 +92,10 @@ class RegistryInMemory(LoraClient):
             if object_id in held
         }
 
+    def requests(self) -> Counter[str]:
+        """Nothing is sent."""
+        return Counter()
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -131,6 +136,10 @@ class CrmInMemory(DynamicsClient):
     def select(self, table: TableName, columns: Sequence[str], ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         del table, columns, ids
         return {}
+
+    def requests(self) -> Counter[str]:
+        """Nothing is sent."""
+        return Counter()
 
     def close(self) -> None:
         """Nothing is open."""
