@@ -173,7 +173,7 @@ def deliver_rows(
     counts: dict[str, int],
     areas: Sequence[str] | None = None,
 ) -> None:
-    """Sends what is due of an entity in these areas (default: those of the run); adds outcomes and requests to counts."""
+    """Sends what is due of an entity in these areas (default: those of the run); counts outcomes and requests."""
     with (
         counting_requests(SYSTEM, lora.get(), counts),
         ThreadPoolExecutor(lora.settings.lora_workers) as pool,

@@ -93,12 +93,14 @@ class LoraClient:
             if not _is_no_change(error):
                 raise
 
-    def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The current registrations of the ids that exist and are not deleted, with all their periods of validity.
+    def read_many(self, lora_class: str, ids: Iterable[str], *, ended: bool = False) -> dict[str, dict[str, Any]]:
+        """The current registrations of the ids that exist, with all their periods of validity.
 
-        Returns {id: object} as LoRa gives it, ``{"id": ..., "registreringer": [{...}]}``; unknown ids are missing.
+        Returns {id: object} as LoRa gives it, ``{"id": ..., "registreringer": [{...}]}``; unknown ids are missing, and
+        deleted ones too unless `ended` (newer releases never list those).
         """
-        return {item["id"]: item for item in self._list(lora_class, ids) if _life_cycle_code(item) != "Slettet"}
+        found = self._list(lora_class, ids)
+        return {item["id"]: item for item in found if ended or _life_cycle_code(item) != "Slettet"}
 
     def life_cycle(self, lora_class: str, ids: Iterable[str]) -> dict[str, str]:
         """The life-cycle code (livscykluskode) of each id that LoRa has ever had, e.g. Importeret or Slettet."""

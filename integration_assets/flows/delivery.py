@@ -26,11 +26,13 @@ BUSY_LIMIT_SECONDS = 60.0
 
 @dataclass
 class DeliveryReport:
-    """What one delivery did: objects created, updated, ended (updates that close an open object) and failed."""
+    """What one delivery did: objects created, updated, ended (updates that close an open object), repaired (delivered
+    again as they were) and failed."""
 
     created: int = 0
     updated: int = 0
     ended: int = 0
+    repaired: int = 0
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
 
@@ -42,6 +44,8 @@ class DeliveryReport:
             self.errors[text] = self.errors.get(text, 0) + 1
         elif row.delivered is None:
             self.created += 1
+        elif row.delivered == row.desired:
+            self.repaired += 1
         elif _ends(row):
             self.ended += 1
         else:
@@ -49,7 +53,7 @@ class DeliveryReport:
 
     def counts(self) -> dict[str, int]:
         """The numbers by name, as journal and metadata take them."""
-        return {"created": self.created, "updated": self.updated, "ended": self.ended, "failed": self.failed}
+        return {name: getattr(self, name) for name in ("created", "updated", "ended", "repaired", "failed")}
 
 
 def _ends(row: Delivery) -> bool:
@@ -73,8 +77,8 @@ def deliver(
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
     refer to them. `send` answers one outcome per delivery; what it raises rolls back the batches under way.
 
-    `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed over
-    while the last one is still being sent, so that no worker waits for the slowest object of a batch.
+    `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed
+    over while the last one is still being sent, so that no worker waits for the slowest object of a batch.
     """
     report = DeliveryReport()
     busy_since: float | None = None
@@ -114,9 +118,10 @@ def registry_sender(
     it raises because the registry cannot hold our objects, the delivery ends before anything is written. It also ends
     where the registry does not let us in. A registry that is away only fails the objects of the batch.
 
-    With `revives`, the registry is asked about objects that were never delivered whether it has them already, deleted
-    or passive: those are put twice, since a first PUT merges with what they held. That is a list call for every 90
-    objects of a first load, and only needed where others wrote under our ids before, or where the cache was lost.
+    An object that was found deleted or passive is put twice: a first PUT merges with what it held. With `revives`, the
+    registry is asked about objects that were never delivered whether it has them already, deleted or passive. That is a
+    list call for every 90 objects of a first load, and only needed where others wrote under our ids before, or where
+    the cache was lost.
     """
 
     def send_one(row: Delivery, written: Dialect, revive: bool) -> Outcome:
@@ -140,7 +145,7 @@ def registry_sender(
             ended = _ended(client, entity, rows) if revives else frozenset[str]()
         except TransientError as error:
             return [failure(row, error) for row in rows]
-        return list(pool.map(lambda row: send_one(row, written, row.object_id in ended), rows))
+        return list(pool.map(lambda row: send_one(row, written, row.revive or row.object_id in ended), rows))
 
     return send
 

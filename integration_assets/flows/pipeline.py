@@ -1,7 +1,7 @@
 """The batches of a delivery that are under way, so that whoever sends never waits for the cache.
 
-Each batch is claimed in a transaction of its own, which ends when its outcomes are recorded. So an object has one writer
-however many batches are under way, and a process that is killed gives all of them back.
+Each batch is claimed in a transaction of its own, which ends when its outcomes are recorded. So an object has one
+writer however many batches are under way, and a process that is killed gives all of them back.
 """
 
 from collections import deque

@@ -83,7 +83,7 @@ class RegistryInMemory(LoraClient):
         held["relationer"] |= body["relationer"]
         self.put(lora_class, object_id, held)
 
-    def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def read_many(self, lora_class: str, ids: Iterable[str], *, ended: bool = False) -> dict[str, dict[str, Any]]:  # noqa: ARG002
         """The objects as LoRa answers them, as far as reading needs it."""
         held = self._held.get(lora_class, {})
         return {
