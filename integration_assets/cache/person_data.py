@@ -202,9 +202,7 @@ def _conditions(table: sa.Table, identity: Identity) -> dict[str, list[str]]:
     return found
 
 
-def _of_objects(
-    connection: sa.Connection, cipher: Cipher, table: str, identity: Identity
-) -> list[dict[str, Any]]:
+def _of_objects(connection: sa.Connection, cipher: Cipher, table: str, identity: Identity) -> list[dict[str, Any]]:
     """What a table of _BY_OBJECT has of the parties, and of the customer relation with its roles and agreements."""
     query = (
         f"SELECT * FROM {table} WHERE object_id = ANY(:parties) "
