@@ -32,7 +32,16 @@ from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets_tests.clients.wire import FAST
-from integration_assets_tests.domain.registry_rows import COMPANY, EXAMPLES, PERSON, RELATION, TENANT
+from integration_assets_tests.domain.registry_rows import (
+    AGREEMENT,
+    COMPANY,
+    EXAMPLES,
+    INSTALLATION,
+    PERSON,
+    RELATION,
+    ROLE,
+    TENANT,
+)
 from integration_assets_tests.sandbox.loopback import running
 
 AREA = "5000"
@@ -238,6 +247,30 @@ def test_turns_spread_the_objects_over_the_days(world: World) -> None:
     assert world.look("customer_relations", 0, days=5).read == 0, "all were read today"
     assert [world.look("customer_relations", day, days=5).read for day in range(1, 6)] == [2] * 5
     assert world.look("customer_relations", 9, days=5).read == 8, "those of four days are overdue"
+
+
+HOUSEHOLD: dict[str, Row] = {
+    "customers": PERSON,
+    "customer_relations": RELATION,
+    "customer_roles": ROLE,
+    "installations": INSTALLATION,
+    "agreements": AGREEMENT,
+}
+
+
+def test_a_new_household_costs_five_writes_and_an_unchanged_day_nothing(world: World) -> None:
+    mark = world.mark()
+    before = world.means.client.requests()
+    for entity, row in HOUSEHOLD.items():
+        world.deliver(entity, **{entity: row})
+    assert world.methods(mark) == ["PUT"] * 5, "person, relation, role, installation, agreement; no question before"
+    assert sum(world.read_changed(entity).read for entity in HOUSEHOLD) == 5
+    assert world.means.client.requests() - before == {"put": 5, "list": 5}
+    mark = world.mark()
+    for entity, row in HOUSEHOLD.items():
+        world.deliver(entity, **{entity: row})
+        world.read_changed(entity)
+    assert world.methods(mark) == []
 
 
 def test_every_kind_of_object_is_found_as_it_was_delivered(world: World) -> None:
