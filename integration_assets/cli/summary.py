@@ -86,7 +86,7 @@ def requests_between(before: dict[str, Any], after: dict[str, Any]) -> dict[str,
 
 
 def sent_requests(steps: Mapping[str, Mapping[str, int]]) -> list[tuple[str, dict[str, int]]]:
-    """The requests that steps counted, by system (lora, crm) and kind (put, list, upsert …); systems without any not."""
+    """The requests that steps counted, by system (lora, crm) and kind (put, list, upsert …), where there are any."""
     sent: dict[str, Counter[str]] = {}
     for counts in steps.values():
         for name, number in counts.items():
