@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, islice
+from threading import Semaphore
 from typing import Any, Final
 
 from integration_assets.cache.drift import Delivered, Look
@@ -31,7 +32,6 @@ LISTS_BY_TURN: Final = 2
 """Reading by turns leaves the registry to others: so many lists at once at most."""
 
 _SHORTEST_LIST: Final = 20
-_LISTS_PER_RECORD: Final = 10
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,12 @@ def look_at(means: Means, entity: str, object_ids: Sequence[str], *, by_turn: bo
     at_once = min(means.lists_at_once, LISTS_BY_TURN) if by_turn else means.lists_at_once
     size = _list_size(len(object_ids), at_once)
     starts = range(0, len(object_ids), size)
-    with ThreadPoolExecutor(at_once) as pool:
-        lists = pool.map(lambda start: _compared(means, entity, object_ids[start : start + size]), starts)
-        for _ in range(0, len(starts), _LISTS_PER_RECORD):
-            compared = list(chain.from_iterable(islice(lists, _LISTS_PER_RECORD)))
+    asking = Semaphore(at_once)
+    # Twice as many: one half asks while the other reads the cache and compares.
+    with ThreadPoolExecutor(2 * at_once) as pool:
+        lists = pool.map(lambda start: _compared(means, entity, object_ids[start : start + size], asking), starts)
+        for _ in range(0, len(starts), at_once):
+            compared = list(chain.from_iterable(islice(lists, at_once)))
             _record(means, entity, compared, looked, left, by_turn=by_turn)
     return looked
 
@@ -125,15 +127,16 @@ _Compared = tuple[Delivered, Drift | None, dict[str, Any] | None]
 """What was delivered, how the registry differs from it, and the row that it holds (None: none that can be read)."""
 
 
-def _compared(means: Means, entity: str, object_ids: Sequence[str]) -> list[_Compared]:
-    """One list of objects against what was delivered before it was read."""
+def _compared(means: Means, entity: str, object_ids: Sequence[str], asking: Semaphore) -> list[_Compared]:
+    """One list of objects, read while `asking` allows it, against what was delivered before."""
     delivered = means.cache.drifts.delivered(SYSTEM, entity, object_ids)
     by_class: dict[str, list[str]] = {}
     for each in delivered:
         by_class.setdefault(lora_class(entity, each.delivered), []).append(each.object_id)
     found: dict[str, dict[str, Any]] = {}
     for of_class, ids in by_class.items():
-        found |= means.client.read_many(of_class, ids, ended=True)
+        with asking:
+            found |= means.client.read_many(of_class, ids, ended=True)
     return [
         (
             each,
