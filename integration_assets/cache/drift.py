@@ -119,6 +119,8 @@ class Drifts:
         `by_turn` that finds an object true on a day after its last repair ends the count of its repairs; the look that
         follows every delivery does not.
         """
+        if not looks:
+            return Noted(0, 0)
         frame = pl.DataFrame(
             {
                 "object_id": [look.object_id for look in looks],

@@ -27,9 +27,13 @@ def store(cache: sa.Engine) -> Cache:
     return store
 
 
-def desire(store: Cache, *names: str, value: int = 1) -> None:
+def wanted(*names: str, value: int = 1) -> pl.DataFrame:
     frame = pl.DataFrame({"object_id": names, "business_key": [name.upper() for name in names], "supply_area": "5000"})
-    store.deliveries.desire("lora", "agreements", frame.with_columns(value=pl.lit(value)))
+    return frame.with_columns(value=pl.lit(value))
+
+
+def desire(store: Cache, *names: str, value: int = 1) -> None:
+    store.deliveries.desire("lora", "agreements", wanted(*names, value=value))
 
 
 def deliver(store: Cache, *, failing: Sequence[str] = (), now: datetime = NOW) -> list[Any]:
@@ -75,6 +79,8 @@ def test_a_repair_goes_through_the_outbox_as_it_was_delivered(store: Cache) -> N
     note(store, 0, a="changed", c="deleted")
     assert order(store, 0) == 2
     assert order(store, 0) == 0, "they wait for it already"
+    planned = store.deliveries.difference("lora", "agreements", wanted("a", "b", "c"))
+    assert planned.select("object_id", "change").rows() == [("a", "update"), ("c", "update")], "a plan says so"
     assert store.drifts.open("lora")["is_due"].all()
     rows = deliver(store)
     assert [(row.object_id, row.desired == row.delivered, row.revive) for row in rows] == [

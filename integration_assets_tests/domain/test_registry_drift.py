@@ -16,6 +16,7 @@ from integration_assets_tests.domain.registry_rows import (
     AGREEMENT,
     EXAMPLES,
     INSTALLATION,
+    MARRIED,
     PERSON,
     RELATION,
     ROWS,
@@ -87,6 +88,30 @@ def test_changed_fields_are_told_masked(dialect: Dialect) -> None:
         FieldChange("civil_status", "•••", "•••"),
         FieldChange("phone", "••••••56", "••••••32"),
     }
+
+
+def test_values_of_earlier_days_are_masked_as_those_of_today() -> None:
+    theirs = copy.deepcopy(MARRIED)
+    for piece in theirs["history"]:
+        if piece["field"] == "last_name":
+            piece["value"] = "Hemmelig"
+    theirs["last_name"] = "Hemmelig"
+    drift = drift_of("customers", MARRIED, MARRIED, standing("customers", theirs), TENANT)
+    assert drift is not None
+    told = {change.field: (change.before, change.after) for change in drift.differences}
+    assert "history" in told
+    assert "H." in str(told)
+    assert not [name for name in (*NAMES_OF_MARRIED, "Hemmelig") if name in str(told)]
+
+
+NAMES_OF_MARRIED = {
+    value
+    for value in (
+        *(MARRIED[name] for name in ("first_name", "middle_name", "last_name", "name")),
+        *(piece["value"] for piece in MARRIED["history"] if piece["field"].endswith("name")),
+    )
+    if value
+}
 
 
 def test_periods_are_compared_and_told() -> None:
