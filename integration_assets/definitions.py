@@ -2,12 +2,24 @@
 
 import dagster as dg
 
-from integration_assets.assets import addresses, crm, kmd_ee, lora, notifications, read_back, resolved
+from integration_assets.assets import addresses, crm, drift, kmd_ee, lora, notifications, read_back, resolved
 from integration_assets.assets.outside import OUTSIDE
-from integration_assets.automation.jobs import address_register, follow_relations, main_flow, register_notifications
+from integration_assets.automation.jobs import (
+    address_register,
+    follow_relations,
+    main_flow,
+    register_notifications,
+    registry_reconciliation,
+)
 from integration_assets.automation.retention import retention, retention_daily
-from integration_assets.automation.schedules import nightly, registers_nightly, relations_nightly
+from integration_assets.automation.schedules import (
+    nightly,
+    registers_nightly,
+    registry_drift_daily,
+    relations_nightly,
+)
 from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
+from integration_assets.checks.drift import drift_checks
 from integration_assets.checks.references import reference_checks
 from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
@@ -21,7 +33,7 @@ from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, read_back, crm]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -32,9 +44,16 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     cache = CacheResource(settings=settings)
     return dg.Definitions(
         assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
-        asset_checks=[reference_checks],
-        jobs=[main_flow, address_register, register_notifications, follow_relations, retention],
-        schedules=[nightly, registers_nightly, relations_nightly, retention_daily],
+        asset_checks=[reference_checks, drift_checks],
+        jobs=[
+            main_flow,
+            address_register,
+            register_notifications,
+            follow_relations,
+            registry_reconciliation,
+            retention,
+        ],
+        schedules=[nightly, registers_nightly, relations_nightly, registry_drift_daily, retention_daily],
         sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
             "cache": cache,

@@ -42,6 +42,13 @@ SpService = Literal["person_lookup", "person_search", "company_lookup", "person_
 """The services of Serviceplatformen that are used."""
 
 
+RegistryEntity = Literal["customers", "customer_relations", "customer_roles", "installations", "agreements"]
+"""What we keep in the registry."""
+
+DriftRule = Literal["repair", "leave"]
+"""Deliver again what others changed in the registry, or only tell of it."""
+
+
 class ServiceSettings(BaseModel):
     """What differs for one service of Serviceplatformen; what is left out is as for all of them.
 
@@ -104,6 +111,22 @@ class Settings(BaseSettings):
         "or made passive: a list call for every 90 new objects",
     )
     lora_workers: int = Field(default=8, ge=1, description="Requests to the registry under way at once")
+    lora_lists: int = Field(
+        default=4, ge=1, description="Lists of 90 objects read from the registry at once after a delivery; by turns two"
+    )
+    lora_reconcile_days: int = Field(
+        default=30, ge=1, description="Days in which every object of the registry is read again once and compared"
+    )
+    lora_drift: dict[RegistryEntity, DriftRule] = Field(
+        default_factory=dict,
+        description="What is done with objects that others changed, where it is not repair, as JSON: "
+        '{"customers": "leave"}; entities are customers, customer_relations, customer_roles, installations, agreements',
+    )
+    lora_repair_limit: int = Field(
+        default=3,
+        ge=1,
+        description="Repairs in a row of one object in the registry, after which it is left and told of",
+    )
 
     crm_url: str | None = Field(default=None, description="Address of the Dynamics organisation, without /api")
     crm_tenant: str | None = Field(default=None, description="Entra tenant; unset where crm_token_url is used")
@@ -211,7 +234,7 @@ class Settings(BaseSettings):
     vanished_rows_kept_days: int = Field(
         default=365, ge=1, description="Days a row that vanished from its source is kept"
     )
-    closed_rejections_kept_days: int = Field(default=365, ge=1, description="Days a closed rejection is kept")
+    closed_rejections_kept_days: int = Field(default=365, ge=1, description="Days a closed rejection or drift is kept")
     journal_kept_days: int = Field(default=400, ge=1, description="Days the journal of runs is kept")
     run_history_kept_days: int = Field(
         default=180, ge=1, description="Days Dagster's runs are kept; the newest of each partition stay"
@@ -241,9 +264,9 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", mode="before")
+    @field_validator("sp_services", "lora_drift", mode="before")
     @classmethod
-    def _services_from_json(cls, value: Any) -> Any:
+    def _mapping_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""
         return json.loads(value) if isinstance(value, str) else value
 

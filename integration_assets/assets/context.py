@@ -1,9 +1,11 @@
 """What the body of an asset needs from its run: supply areas, the journal, rejections recorded with metadata."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from typing import Protocol
 
 import dagster as dg
 import polars as pl
@@ -38,6 +40,22 @@ def journaled(
         areas = areas_of(context) if context.has_partition_key_range or context.has_partition_key else []
     cache.journal.record(context.run.run_id, name_of(context), sorted(areas), counts, started, datetime.now(UTC))
     context.add_output_metadata({name: dg.MetadataValue.int(value) for name, value in counts.items()})
+
+
+class _Counting(Protocol):
+    """A client that knows how many requests it sent, by kind."""
+
+    def requests(self) -> Counter[str]: ...
+
+
+@contextmanager
+def counting_requests(system: str, client: _Counting, counts: dict[str, int]) -> Iterator[None]:
+    """Adds to the counts what the body asks of an outside system: requests_<system>, and as many of each kind."""
+    before = client.requests()
+    yield
+    sent = client.requests() - before
+    counts[f"requests_{system}"] = sent.total()
+    counts |= {f"requests_{system}_{kind}": number for kind, number in sorted(sent.items())}
 
 
 def report_progress(context: dg.AssetExecutionContext) -> Callable[[str, int, int], None]:

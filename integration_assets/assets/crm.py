@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from integration_assets.assets.context import areas_of, journaled
+from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
 from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
@@ -50,7 +50,7 @@ def crm_contacts(
     but what was read back last by whichever run, and whoever desires last desires the newest.
     """
     store, areas = cache.get(), areas_of(context)
-    with journaled(context, store) as counts:
+    with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
         with advisory_lock(store.engine, "desired:crm/contacts"):
             rows = crm_rows(
                 "contacts",
@@ -79,7 +79,7 @@ def _crm_asset(entity: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, rows: pl.DataFrame, cache: CacheResource, dynamics: DynamicsResource
     ) -> None:
         store = cache.get()
-        with journaled(context, store) as counts:
+        with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
             _send(
                 context,
                 store,
@@ -109,7 +109,7 @@ def crm_agreements(
 ) -> None:
     """Delivers the agreements, then the links to the contacts that take part in them."""
     store, areas = cache.get(), areas_of(context)
-    with journaled(context, store) as counts:
+    with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
         agreements = rows.rename({CRM_TABLES["agreements"].key: "object_id"})
         _send(context, store, "agreements", agreements, row_sender(dynamics.get(), "agreements"), counts)
         links = mapping.agreement_links(

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from integration_assets.assets.addresses import WASHING_INDEX
-from integration_assets.assets.context import areas_of, journaled
+from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
@@ -186,12 +186,16 @@ def deliver_rows(
     counts: dict[str, int],
     areas: Sequence[str] | None = None,
 ) -> None:
-    """Sends what is due of an entity in these areas (default: those of the run); adds the outcomes to the counts."""
-    with ThreadPoolExecutor(lora.settings.lora_workers) as pool:
+    """Sends what is due of an entity in these areas (default: those of the run); counts outcomes and requests."""
+    with (
+        counting_requests(SYSTEM, lora.get(), counts),
+        ThreadPoolExecutor(lora.settings.lora_workers) as pool,
+    ):
         send = registry_sender(
             lora.get(), entity, lora.tenant, pool, dialect=lora.dialect, revives=lora.settings.lora_revives
         )
-        report = deliver(store.deliveries, SYSTEM, entity, send, areas=areas_of(context) if areas is None else areas)
+        wanted = areas_of(context) if areas is None else areas
+        report = deliver(store.deliveries, SYSTEM, entity, send, areas=wanted, workers=pool)
     counts |= report.counts()
     for text, number in report.errors.items():
         context.log.warning("%s objects of %s were not delivered and are tried again: %s", number, entity, text)

@@ -6,12 +6,13 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from integration_assets.assets.context import areas_of, journaled
+from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import table_asset, upstream
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.tables import ADDRESS_REGISTER
 from integration_assets.flows.read_back import REGISTRY_ENTITY, crm_addresses, crm_rows, read_changed, registry_rows
+from integration_assets.flows.registry import SYSTEM
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -34,7 +35,9 @@ def _read_and_map(
     """Reads back what changed and maps all registry rows of the areas."""
     areas, store = areas_of(context), cache.get()
     with journaled(context, store) as counts:
-        counts["read_back"] = read_changed(store.deliveries, lora.get(), REGISTRY_ENTITY[entity], areas)
+        with counting_requests(SYSTEM, lora.get(), counts):
+            looked = read_changed(lora.means(store, as_of), REGISTRY_ENTITY[entity], areas)
+        counts |= looked.counts()
         rows = crm_rows(
             entity,
             lambda name: registry_rows(store.deliveries, name, areas),

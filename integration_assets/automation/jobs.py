@@ -28,3 +28,9 @@ address_register = dg.define_asset_job(
     selection=dg.AssetSelection.groups("addresses").materializable(),
     description="Loads the address register when a new generation is published, and indexes it for washing.",
 )
+
+registry_reconciliation = dg.define_asset_job(
+    "registry_reconciliation",
+    selection=dg.AssetSelection.assets(["drift", "lora"]),
+    description="Reads objects of the registry again by turns and compares them with what was delivered.",
+)

@@ -2,7 +2,12 @@
 
 import dagster as dg
 
-from integration_assets.automation.jobs import follow_relations, main_flow, register_notifications
+from integration_assets.automation.jobs import (
+    follow_relations,
+    main_flow,
+    register_notifications,
+    registry_reconciliation,
+)
 from integration_assets.automation.sensors import range_requests
 from integration_assets.partitions import SUPPLY_AREAS
 from integration_assets.resources.business_day import AS_OF_TAG, COPENHAGEN
@@ -34,3 +39,12 @@ def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.S
     if not areas:
         return dg.SkipReason("No supply area is registered yet; the source sensor does that.")
     return range_requests(areas, areas, as_of, run_key=f"nightly:{as_of}")
+
+
+@dg.schedule(cron_schedule="0 5 * * *", job=registry_reconciliation, execution_timezone=str(COPENHAGEN))
+def registry_drift_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """What others changed in the registry, among the objects whose turn it is; `due_again` starts their repair."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    return dg.RunRequest(
+        job_name=registry_reconciliation.name, run_key=f"drift:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
+    )

@@ -16,13 +16,17 @@ _LONGEST_WAIT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Delivery:
-    """An object to send: what it should be, what was delivered last (None: nothing yet), failed attempts so far."""
+    """An object to send: what it should be, what was delivered last (None: nothing yet), failed attempts so far.
+
+    `revive`: others deleted it there or made it passive.
+    """
 
     object_id: str
     business_key: str
     desired: dict[str, Any]
     delivered: dict[str, Any] | None
     attempts: int
+    revive: bool = False
 
     def __repr__(self) -> str:
         # Payloads may hold personal numbers, and a repr ends up in logs.
@@ -62,10 +66,11 @@ class Claim:
             raise ValueError(f"{len(strangers)} outcomes are of objects that were not claimed: {strangers[:5]}.")
         sent = [{"id": outcome.object_id, "ref": outcome.external_ref} for outcome in outcomes if outcome.ok]
         failed = [self._failure(outcome) for outcome in outcomes if not outcome.ok]
+        # One statement for all: whoever sends waits for this between two entities.
         if sent:
-            self._connection.execute(sa.text(_SENT), [{**self._key, **row} for row in sent])
+            self._connection.execute(sa.text(_SENT), {**self._key, **_columns(sent)})
         if failed:
-            self._connection.execute(sa.text(_FAILED), [{**self._key, **row} for row in failed])
+            self._connection.execute(sa.text(_FAILED), {**self._key, **_columns(failed)})
 
     def _failure(self, outcome: Outcome) -> dict[str, Any]:
         attempts = self._attempts[outcome.object_id] + 1
@@ -80,17 +85,25 @@ class Claim:
 
 
 _SENT = """
-UPDATE delivery SET delivered = desired, delivered_fingerprint = desired_fingerprint, delivered_at = :now,
-  external_ref = coalesce(:ref, external_ref), state = 'delivered', attempts = 0, next_attempt_at = NULL,
-  error_code = NULL, error_text = NULL
-WHERE system = :system AND entity = :entity AND object_id = :id
+UPDATE delivery AS d SET delivered = desired, delivered_fingerprint = desired_fingerprint, delivered_at = :now,
+  external_ref = coalesce(o.ref, external_ref), state = 'delivered', attempts = 0, next_attempt_at = NULL,
+  error_code = NULL, error_text = NULL, revive = false
+FROM unnest(CAST(:id AS text[]), CAST(:ref AS text[])) AS o (object_id, ref)
+WHERE d.system = :system AND d.entity = :entity AND d.object_id = o.object_id
 """
 
 _FAILED = """
-UPDATE delivery SET state = 'failed', attempts = :attempts, next_attempt_at = :next, error_code = :code,
-  error_text = :text
-WHERE system = :system AND entity = :entity AND object_id = :id
+UPDATE delivery AS d SET state = 'failed', attempts = o.attempts, next_attempt_at = o.next, error_code = o.code,
+  error_text = o.text
+FROM unnest(CAST(:id AS text[]), CAST(:attempts AS int[]), CAST(:next AS timestamptz[]), CAST(:code AS text[]),
+  CAST(:text AS text[])) AS o (object_id, attempts, next, code, text)
+WHERE d.system = :system AND d.entity = :entity AND d.object_id = o.object_id
 """
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of equal rows by name."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def open_claim(
@@ -102,19 +115,20 @@ def open_claim(
 ) -> Claim:
     """Lock and read up to `limit` free rows that meet the SQL condition, inside the connection's transaction."""
     query = (
-        "SELECT object_id, business_key, desired, delivered, attempts FROM delivery "
+        "SELECT object_id, business_key, desired, delivered, attempts, revive FROM delivery "
         f"WHERE system = :system AND entity = :entity AND {condition} "
         "ORDER BY business_key, object_id LIMIT :limit FOR UPDATE SKIP LOCKED"
     )
     rows = [
         Delivery(
-            object_id,
-            business_key,
-            json.loads(payloads.to_text(desired, cipher)),
-            None if delivered is None else json.loads(payloads.to_text(delivered, cipher)),
-            attempts,
+            row.object_id,
+            row.business_key,
+            json.loads(payloads.to_text(row.desired, cipher)),
+            None if row.delivered is None else json.loads(payloads.to_text(row.delivered, cipher)),
+            row.attempts,
+            row.revive,
         )
-        for object_id, business_key, desired, delivered, attempts in connection.execute(sa.text(query), parameters)
+        for row in connection.execute(sa.text(query), parameters)
     ]
     key = {name: parameters[name] for name in ("system", "entity", "now")}
     return Claim(connection, rows, key, backoff_base_seconds)

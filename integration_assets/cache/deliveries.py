@@ -7,7 +7,7 @@ object ids; whoever still meets a deadlock tries again.
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -76,6 +76,21 @@ WHERE d.system = :system AND d.entity = :entity AND d.object_id = w.object_id
 
 _ANSWERS = "CREATE TEMP TABLE answers (object_id text, payload bytea, shown bigint) ON COMMIT DROP"
 
+_FOUND = """
+UPDATE delivery AS d SET
+  found = coalesce(a.payload, d.found),
+  found_at = now(),
+  found_of = coalesce(a.shown, d.delivered_fingerprint),
+  read_on = coalesce(CAST(:read_on AS date), d.read_on)
+FROM (SELECT a.object_id, a.payload, a.shown FROM answers AS a
+      JOIN delivery AS d ON d.system = :system AND d.entity = :entity AND d.object_id = a.object_id
+      ORDER BY a.object_id FOR UPDATE OF d) AS a
+WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id
+  -- Another process may have read a newer delivery in the meantime: that stays.
+  AND NOT (d.found_of IS NOT DISTINCT FROM d.delivered_fingerprint
+    AND coalesce(a.shown <> d.delivered_fingerprint, false))
+"""
+
 
 @dataclass(frozen=True)
 class DesireCounts:
@@ -117,7 +132,7 @@ class Deliveries:
         """What a delivery of `desired` (as in `desire`) would send, without writing anything.
 
         Columns object_id, business_key, change (create: never delivered; update), before (JSON of what was delivered,
-        or null), after (JSON). Ordered by business key.
+        or null), after (JSON; the same as before where a repair is due). Ordered by business key.
         """
         rows = _fingerprinted(desired)
         chosen = "FROM delivery WHERE system = %s AND entity = %s AND object_id = ANY(%s) AND delivered IS NOT NULL"
@@ -136,7 +151,10 @@ class Deliveries:
                 how="left",
             )
         before = payloads.to_texts(joined["delivered"], self._cipher)
-        compared = joined.with_columns(before=before).filter(_differs(before, joined["payload"]))
+        compared = joined.with_columns(before=before).filter(
+            # What is to be delivered again as it is has no fingerprint of a delivery.
+            _differs(before, joined["payload"]) | joined["delivered_fingerprint"].is_null()
+        )
         return compared.select(
             "object_id",
             "business_key",
@@ -194,24 +212,29 @@ class Deliveries:
         self,
         system: str,
         entity: str,
-        found: Mapping[str, Mapping[str, Any]],
+        found: Mapping[str, Mapping[str, Any] | None],
         *,
         of: Mapping[str, int] | None = None,
+        read_on: date | None = None,
     ) -> None:
         """Keep what the system answered, as flat rows by object id, and mark the delivery they show as read.
 
-        `of` are the fingerprints that `unread` gave before the system was asked (default: those delivered now). A
-        delivery that fell between asking and recording leaves its object unread.
+        None keeps what was found before: the object was looked at, and what it shows does not count. `of` are the
+        fingerprints of the deliveries before the system was asked (default: those delivered now). A delivery that fell
+        between asking and recording leaves its object unread. `read_on` is the business day of reading.
         """
         if not found:
             return
         cipher = self._cipher if entity in self._sealed else None
-        rows = {object_id: payloads.to_bytes(found[object_id], cipher) for object_id in sorted(found)}
+        rows = {
+            object_id: None if (row := found[object_id]) is None else payloads.to_bytes(row, cipher)
+            for object_id in sorted(found)
+        }
         frame = pl.DataFrame(
             {"object_id": list(rows), "payload": list(rows.values()), "shown": [(of or {}).get(key) for key in rows]},
             schema={"object_id": pl.String, "payload": pl.Binary, "shown": pl.Int64},
         )
-        retrying(lambda: self._record_found(system, entity, frame))
+        retrying(lambda: self._record_found(system, entity, frame, read_on))
 
     def found(self, system: str, entity: str, areas: Sequence[str] | None, schema: pl.Schema) -> pl.DataFrame:
         """The rows read back (of these areas): object_id, business_key, supply_area, then `schema`.
@@ -317,24 +340,11 @@ class Deliveries:
         changed = int(((wanted["kind"] == "changed") & ~rebased).sum())
         return DesireCounts(new, changed, rows.height - new - changed)
 
-    def _record_found(self, system: str, entity: str, frame: pl.DataFrame) -> None:
+    def _record_found(self, system: str, entity: str, frame: pl.DataFrame, read_on: date | None) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.text(_ANSWERS))
             copy_in(connection, "answers", frame)
-            connection.execute(
-                sa.text(
-                    "UPDATE delivery AS d SET found = a.payload, found_at = now(), "
-                    "found_of = coalesce(a.shown, d.delivered_fingerprint) "
-                    "FROM (SELECT a.object_id, a.payload, a.shown FROM answers AS a "
-                    "JOIN delivery AS d ON d.system = :system AND d.entity = :entity AND d.object_id = a.object_id "
-                    "ORDER BY a.object_id FOR UPDATE OF d) AS a "
-                    "WHERE d.system = :system AND d.entity = :entity AND d.object_id = a.object_id "
-                    # Another process may have read a newer delivery in the meantime: that stays.
-                    "AND NOT (d.found_of IS NOT DISTINCT FROM d.delivered_fingerprint "
-                    "AND coalesce(a.shown <> d.delivered_fingerprint, false))"
-                ),
-                {"system": system, "entity": entity},
-            )
+            connection.execute(sa.text(_FOUND), {"system": system, "entity": entity, "read_on": read_on})
 
 
 def _different(connection: sa.Connection, system: str, entity: str) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 _CUSTOMER: Final = frozenset({"customer_number", "ava_kundenummer"})
 _PARTY: Final = frozenset({"party_id", "co_party_id", "contactid", "ava_aktoer"})
 _BY_BUSINESS_KEY: Final = frozenset({"cache_accounts", "cache_customer_roles", "cache_agreements"})
+_BY_OBJECT: Final = ("delivery", "drift")
 _PLACES: Final = ("installations", "addresses")
 _NOT_SHOWN: Final = frozenset({"fingerprint", "desired_fingerprint", "delivered_fingerprint", "found_of"})
 
@@ -92,8 +93,8 @@ def sections(
     for table in metadata.sorted_tables:
         conditions = _conditions(table, identity)
         rows = _selected(connection, cipher, table.name, conditions) if conditions else []
-        if table.name == "delivery":
-            rows = _deliveries(connection, cipher, identity)
+        if table.name in _BY_OBJECT:
+            rows = _of_objects(connection, cipher, table.name, identity)
         if table.name == "register_answer":
             subjects = sorted({subject for _, subject in answers} | identity.subjects)
             rows = _selected(connection, cipher, table.name, {"subject": subjects})
@@ -201,10 +202,10 @@ def _conditions(table: sa.Table, identity: Identity) -> dict[str, list[str]]:
     return found
 
 
-def _deliveries(connection: sa.Connection, cipher: Cipher, identity: Identity) -> list[dict[str, Any]]:
-    """What was, or is to be, delivered of the parties, and of the customer relation with its roles and agreements."""
+def _of_objects(connection: sa.Connection, cipher: Cipher, table: str, identity: Identity) -> list[dict[str, Any]]:
+    """What a table of _BY_OBJECT has of the parties, and of the customer relation with its roles and agreements."""
     query = (
-        "SELECT * FROM delivery WHERE object_id = ANY(:parties) "
+        f"SELECT * FROM {table} WHERE object_id = ANY(:parties) "
         "OR (business_key = :number AND NOT entity = ANY(:without)) ORDER BY system, entity, object_id"
     )
     parameters = {

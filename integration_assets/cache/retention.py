@@ -59,6 +59,11 @@ def old_rejections(before: date) -> Expired:
     return Expired("rejection", "closed_on < :before", {"before": before})
 
 
+def old_drift(before: date) -> Expired:
+    """Drift closed before a day."""
+    return Expired("drift", "closed_on < :before", {"before": before})
+
+
 def vanished_rows(before: datetime, living: Collection[str], undated: Collection[str]) -> list[Expired]:
     """Rows that vanished from their source before an instant, of all entity tables but the address register.
 
@@ -168,6 +173,7 @@ def blank_parties(engine: sa.Engine, parties: Sequence[str], roles: Sequence[str
         with engine.begin() as connection:
             parameters = {"ids": batch, "entities": list(PERSONAL_ENTITIES)}
             blanked += connection.execute(sa.text(_BLANK_PARTIES), parameters).rowcount
+            connection.execute(sa.text(_FORGET_DRIFT), {"ids": batch})
     for start in range(0, len(roles), BATCH_ROWS):
         with engine.begin() as connection:
             connection.execute(sa.text(_FORGET_ROLES), {"ids": list(roles[start : start + BATCH_ROWS])})
@@ -181,6 +187,13 @@ WHERE (system, entity, object_id) IN (
   WHERE object_id = ANY(:ids) AND entity = ANY(:entities) AND desired <> {_BLANK}
     AND delivered_fingerprint IS NOT DISTINCT FROM desired_fingerprint
   ORDER BY object_id FOR UPDATE SKIP LOCKED)
+"""
+
+# What cannot be compared any more cannot drift; what still waits to be sent can.
+_FORGET_DRIFT: Final = f"""
+DELETE FROM drift AS f USING delivery AS d
+WHERE f.object_id = ANY(:ids) AND d.system = f.system AND d.entity = f.entity AND d.object_id = f.object_id
+  AND d.desired = {_BLANK}
 """
 
 _FORGET_ROLES: Final = """

@@ -10,6 +10,7 @@ from integration_assets.cache import snapshots
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries
+from integration_assets.cache.drift import Drifts
 from integration_assets.cache.following import Following
 from integration_assets.cache.journal import Journal
 from integration_assets.cache.merge import read_partition
@@ -40,6 +41,11 @@ class Cache:
             sealed_entities=SEALED_ENTITIES,
             backoff_base_seconds=self._retry_base_seconds,
         )
+
+    @cached_property
+    def drifts(self) -> Drifts:
+        """What outside systems hold otherwise than it was delivered."""
+        return Drifts(self.engine, self.cipher)
 
     @cached_property
     def rejections(self) -> Rejections:

@@ -96,8 +96,14 @@ delivery = sa.Table(
     sa.Column("found", sa.LargeBinary),
     sa.Column("found_of", sa.BigInteger),
     sa.Column("found_at", _INSTANT),
+    sa.Column("read_on", sa.Date),
+    sa.Column("revive", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""What should stand in an outside system and what was delivered: outbox, retry queue and cross reference."""
+"""What should stand in an outside system and what was delivered: outbox, retry queue and cross reference.
+
+`found` is what the system showed last, `found_of` the fingerprint of the delivery that it shows, `read_on` the business
+day of that. An object that is to be delivered again as it is (a repair) has no `delivered_fingerprint`; with `revive`
+it is one that others deleted or made passive."""
 sa.Index(
     "ix_delivery_due",
     delivery.c.system,
@@ -105,6 +111,27 @@ sa.Index(
     delivery.c.business_key,
     postgresql_where=sa.text("delivered_fingerprint IS DISTINCT FROM desired_fingerprint"),
 )
+
+drift = sa.Table(
+    "drift",
+    metadata,
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("entity", sa.Text, primary_key=True),
+    sa.Column("object_id", sa.Text, primary_key=True),
+    sa.Column("business_key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("differences", JSONB, nullable=False),
+    sa.Column("registered_at", _INSTANT),
+    sa.Column("first_on", sa.Date, nullable=False),
+    sa.Column("last_on", sa.Date, nullable=False),
+    sa.Column("closed_on", sa.Date),
+    sa.Column("repairs", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("repair_on", sa.Date),
+)
+"""Objects of an outside system that were found otherwise than delivered, from when to when (business days); `repairs`
+counts how often in a row they were ordered to be delivered again, at last on `repair_on`.
+
+`differences` is a list of [field, delivered, found], masked; `registered_at` since when the system says so."""
 
 rejection = sa.Table(
     "rejection",

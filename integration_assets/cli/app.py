@@ -86,6 +86,28 @@ def plan(
 
 
 @app.command()
+def drift(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Reads every object, not only those whose turn it is.")
+    ] = False,
+    entity: Annotated[list[str] | None, typer.Option(help="Only this entity; may be given several times.")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Makes what drifts due again, whatever the settings say.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of a table.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
+) -> None:
+    """Reads the registry and shows, field by field and masked, what it holds otherwise than it was delivered.
+
+    What is found is kept in the cache; the registry is written by the next run only. Exits with 1 when something
+    drifts, 2 when the registry does not answer or there is no such entity, 3 when settings are missing.
+    """
+    from integration_assets.cli.drift import show_drift
+
+    show_drift(everything=everything, entities=entity or [], repair=repair, as_json=as_json, data_dir=data_dir)
+
+
+@app.command()
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Counts what is over and leaves everything.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of text.")] = False,

@@ -1,6 +1,8 @@
 """The figures of a played day: per entity and per outside system, as a table and as JSON."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +14,9 @@ from integration_assets.resources.cache import open_cache
 from integration_assets.settings import Settings
 
 CATEGORIES = ("A", "B", "H", "C")
-COUNTS = ("desired", "created", "updated", "unchanged", "ended", "failed")
+COUNTS = ("desired", "created", "updated", "unchanged", "ended", "repaired", "failed")
+REQUESTS = "requests_"
+"""How the counts of requests begin in the journal: requests_<system>_<kind>."""
 
 
 @dataclass
@@ -66,6 +70,7 @@ class DaySummary:
             "assets": self.steps,
             "open_rejections": self.rejected,
             "requests": self.requests,
+            "sent": dict(sent_requests(self.steps)),
             "events": self.events,
         }
 
@@ -78,6 +83,17 @@ def requests_between(before: dict[str, Any], after: dict[str, Any]) -> dict[str,
         kinds = {kind: count - earlier.get(kind, 0) for kind, count in counters["by_kind"].items()}
         spent[system] = {kind: count for kind, count in kinds.items() if count}
     return {system: kinds for system, kinds in spent.items() if kinds and system != "control"}
+
+
+def sent_requests(steps: Mapping[str, Mapping[str, int]]) -> list[tuple[str, dict[str, int]]]:
+    """The requests that steps counted, by system (lora, crm) and kind (put, list, upsert …), where there are any."""
+    sent: dict[str, Counter[str]] = {}
+    for counts in steps.values():
+        for name, number in counts.items():
+            system, _, kind = name.removeprefix(REQUESTS).partition("_")
+            if name.startswith(REQUESTS) and kind and number:
+                sent.setdefault(system, Counter())[kind] += number
+    return [(system, dict(sorted(kinds.items()))) for system, kinds in sorted(sent.items())]
 
 
 def print_day(console: Console, summary: DaySummary) -> None:
@@ -101,6 +117,11 @@ def print_day(console: Console, summary: DaySummary) -> None:
         if kinds
     ]
     console.print(f"requests: {'; '.join(spent) or 'none'}", highlight=False)
+    if sent := sent_requests(summary.steps):
+        told = (
+            f"{system}: {', '.join(f'{number} {kind}' for kind, number in kinds.items())}" for system, kinds in sent
+        )
+        console.print(f"of these by the assets: {'; '.join(told)}", highlight=False)
 
 
 def _addresses(summary: DaySummary) -> Table | None:

@@ -10,6 +10,7 @@ service-protection limits (429, `Retry-After`) are obeyed. Does not promise: to 
 """
 
 import ssl
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -175,7 +176,8 @@ class DynamicsClient:
         params = {"$select": ",".join(dict.fromkeys(select))} | ({} if filter is None else {"$filter": filter})
         url: str | None = f"{self._root}/{set_name}"
         while url is not None:
-            response = self._send("GET", url, params=params, headers={"Prefer": f"odata.maxpagesize={page_size}"})
+            headers = {"Prefer": f"odata.maxpagesize={page_size}"}
+            response = self._send("GET", url, params=params, headers=headers, kind="query")
             page = json_answer(response, f"GET {set_name}")
             yield from page["value"]
             url, params = page.get("@odata.nextLink"), None
@@ -185,6 +187,10 @@ class DynamicsClient:
     def who_am_i(self) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
         return json_answer(self._send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
+
+    def requests(self) -> Counter[str]:
+        """How many requests were sent so far: upsert (many rows), batch, query, other. Tokens are not counted."""
+        return self._http.requests()
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -199,6 +205,7 @@ class DynamicsClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         accept: Collection[int] = (),
+        kind: str = "other",
     ) -> httpx.Response:
         """A request with a token; a refused token is renewed once. All our writes are idempotent by design."""
         for renew in (False, True):
@@ -212,6 +219,7 @@ class DynamicsClient:
                     content=content,
                     idempotent=True,
                     accept=accept,
+                    kind=kind,
                 )
             except PermanentError as error:
                 if error.status != 401 or renew:
@@ -237,6 +245,7 @@ class DynamicsClient:
                     url,
                     content=json_body({"Targets": targets}),
                     headers={"Content-Type": "application/json; charset=utf-8"},
+                    kind="upsert",
                 )
             except CallError as error:
                 if error.code == DUPLICATE and attempt == 1:
@@ -293,6 +302,7 @@ class DynamicsClient:
             content=body,
             headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
             accept=(400, 403, 404, 412),
+            kind="batch",
         )
         answer_type = response.headers.get("Content-Type", "")
         if not answer_type.startswith("multipart/"):

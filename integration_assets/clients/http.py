@@ -15,7 +15,9 @@ import logging
 import random
 import re
 import ssl
+import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -221,6 +223,8 @@ class HttpClient:
         self.base_url = base_url.rstrip("/")
         self._mutual_tls = mutual_tls
         self._policy = policy or RetryPolicy()
+        self._sent: Counter[str] = Counter()
+        self._sent_lock = threading.Lock()
         self._client = httpx.Client(
             headers=dict(headers or {}),
             timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s, pool=read_timeout_s),
@@ -239,11 +243,13 @@ class HttpClient:
         content: bytes | None = None,
         idempotent: bool | None = None,
         accept: Collection[int] = (),
+        kind: str | None = None,
     ) -> httpx.Response:
         """Send a request and return its answer, below status 400 or of a status in `accept`.
 
         `path` is taken below the base address unless it is a whole address. `idempotent` (by default true of GET,
-        HEAD, OPTIONS, PUT and DELETE) says that sending it twice does no harm.
+        HEAD, OPTIONS, PUT and DELETE) says that sending it twice does no harm. `kind` is what `requests` counts it as,
+        by default its method in small letters.
 
         Raises TransientError when the retries are used up and PermanentError at once on other errors.
         """
@@ -253,6 +259,7 @@ class HttpClient:
         attempt = 0
         while True:
             attempt += 1
+            self._count(kind or method.lower())
             error, repeatable = self._try(method, url, what, may_repeat, params, headers, content, accept)
             if not isinstance(error, CallError):
                 return error
@@ -302,6 +309,7 @@ class HttpClient:
         url = path if "://" in path else self.base_url + path
         what = f"GET {urlsplit(url).path}"
         for attempt in range(1, self._policy.attempts + 1):
+            self._count("download")
             error = self._try_download(url, what, target, params)
             if isinstance(error, str):
                 return error
@@ -327,9 +335,18 @@ class HttpClient:
             return TransientError(f"{what} failed: {type(failure).__name__}.")
         return digest.hexdigest()
 
+    def requests(self) -> Counter[str]:
+        """How many requests were sent so far, by kind; each try counts. A copy, to be compared with a later one."""
+        with self._sent_lock:
+            return Counter(self._sent)
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._client.close()
+
+    def _count(self, kind: str) -> None:
+        with self._sent_lock:
+            self._sent[kind] += 1
 
 
 def _query(params: list[tuple[str, str]] | Mapping[str, str]) -> httpx.QueryParams:

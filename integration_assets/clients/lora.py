@@ -10,6 +10,7 @@ id: LoRa has no optimistic locking, so there must be one writer per object.
 
 import re
 import ssl
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -92,12 +93,14 @@ class LoraClient:
             if not _is_no_change(error):
                 raise
 
-    def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The current registrations of the ids that exist and are not deleted, with all their periods of validity.
+    def read_many(self, lora_class: str, ids: Iterable[str], *, ended: bool = False) -> dict[str, dict[str, Any]]:
+        """The current registrations of the ids that exist, with all their periods of validity.
 
-        Returns {id: object} as LoRa gives it, ``{"id": ..., "registreringer": [{...}]}``; unknown ids are missing.
+        Returns {id: object} as LoRa gives it, ``{"id": ..., "registreringer": [{...}]}``; unknown ids are missing, and
+        deleted ones too unless `ended` (newer releases never list those).
         """
-        return {item["id"]: item for item in self._list(lora_class, ids) if _life_cycle_code(item) != "Slettet"}
+        found = self._list(lora_class, ids)
+        return {item["id"]: item for item in found if ended or _life_cycle_code(item) != "Slettet"}
 
     def life_cycle(self, lora_class: str, ids: Iterable[str]) -> dict[str, str]:
         """The life-cycle code (livscykluskode) of each id that LoRa has ever had, e.g. Importeret or Slettet."""
@@ -109,7 +112,7 @@ class LoraClient:
 
     def get_site_map(self) -> list[str]:
         """All routes of the service: tells which classes it has. It is no health check: no database is asked."""
-        answer = json_answer(self._call("GET", "/site-map"), "GET /site-map")
+        answer = json_answer(self._call("GET", "/site-map", kind="describe"), "GET /site-map")
         return list(answer.get("site-map", answer)) if isinstance(answer, dict) else list(answer)
 
     def served(self, lora_classes: Iterable[str]) -> dict[str, ClassFields]:
@@ -125,13 +128,17 @@ class LoraClient:
             if any(route.endswith(f"/{_checked_class(name)}") for route in routes)
         }
 
+    def requests(self) -> Counter[str]:
+        """How many requests were sent so far: put, patch, list, and describe (what the registry says of itself)."""
+        return self._http.requests()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._http.close()
 
     def _fields(self, lora_class: str) -> ClassFields:
         what = f"GET /{lora_class}/fields"
-        answer = json_answer(self._call("GET", f"/{lora_class}/fields"), what)
+        answer = json_answer(self._call("GET", f"/{lora_class}/fields", kind="describe"), what)
         try:
             attributes = answer["attributter"]["egenskaber"]
             relations = [*answer["relationer_nul_til_en"], *answer["relationer_nul_til_mange"]]
@@ -161,7 +168,8 @@ class LoraClient:
         wanted = sorted({_checked_id(value) for value in ids})
         for start in range(0, len(wanted), IDS_PER_LIST):
             chunk = wanted[start : start + IDS_PER_LIST]
-            answer = self._call("GET", path, params=[("uuid", value) for value in chunk] + _ALL_VALIDITY)
+            wanted_of = [("uuid", value) for value in chunk] + _ALL_VALIDITY
+            answer = self._call("GET", path, params=wanted_of, kind="list")
             # "Nothing" comes as [] from a list and as [[]] from a search.
             for found in json_answer(answer, f"GET {path}")["results"]:
                 yield from found

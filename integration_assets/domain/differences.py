@@ -20,6 +20,8 @@ _NAMES: Final = ("name", "kmd_name", "first_name", "middle_name", "last_name", "
 _NUMBERS: Final = ("number", "ava_cpr_nummer", "ava_cvr_nummer")
 _MAILS: Final = ("email", "emailaddress1", "ava_emailkmdee")
 _PHONES: Final = ("phone", "mobile", "ava_mobilkmdee", "ava_fastnetkmdee")
+_HISTORY: Final = "history"
+"""The values of other fields over time: pieces with field, from and value."""
 _HIDDEN: Final = ("civil_status", "gender", "gendercode", "address_protected", "ava_eradressebeskyttet")
 
 _MASK: Final = "•"
@@ -146,15 +148,12 @@ _MASKS: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _shown(entity: str, field: str, value: object) -> str | None:
-    """A value as text, masked where it is personal. What looks like a CPR number is masked wherever it stands.
-
-    Of a history only the days are told.
-    """
+    """A value as text, masked where it is personal. What looks like a CPR number is masked wherever it stands."""
     if value is None:
         return None
-    if field == "history" and isinstance(value, list):
+    if field == _HISTORY and isinstance(value, list):
         pieces = cast("list[dict[str, Any]]", value)
-        return ", ".join(f"{piece['field']} from {piece['from'] or 'the beginning'}" for piece in pieces)
+        value = [{**piece, "value": _shown(entity, piece["field"], piece["value"])} for piece in pieces]
     if isinstance(value, list):
         text = f"{len(cast('list[Any]', value))}: {json.dumps(value, ensure_ascii=False)}"
     else:

@@ -8,29 +8,31 @@ run gives its rows back.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
+from integration_assets.cache.deliveries import Claim, Deliveries, Delivery, Outcome
 from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.domain.registry.objects import Tenant, in_two_steps, lora_class, to_object
+from integration_assets.flows.pipeline import Pipeline, Send
 
 CLAIM_ROWS = 400
 BUSY_PAUSE_SECONDS = 0.05
 BUSY_LIMIT_SECONDS = 60.0
 
-Send = Callable[[Sequence[Delivery]], list[Outcome]]
-
 
 @dataclass
 class DeliveryReport:
-    """What one delivery did: objects created, updated, ended (updates that close an open object) and failed."""
+    """What one delivery did: objects created, updated, ended (updates that close an open object), repaired (delivered
+    again as they were) and failed."""
 
     created: int = 0
     updated: int = 0
     ended: int = 0
+    repaired: int = 0
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
 
@@ -42,6 +44,8 @@ class DeliveryReport:
             self.errors[text] = self.errors.get(text, 0) + 1
         elif row.delivered is None:
             self.created += 1
+        elif row.delivered == row.desired:
+            self.repaired += 1
         elif _ends(row):
             self.ended += 1
         else:
@@ -49,7 +53,7 @@ class DeliveryReport:
 
     def counts(self) -> dict[str, int]:
         """The numbers by name, as journal and metadata take them."""
-        return {"created": self.created, "updated": self.updated, "ended": self.ended, "failed": self.failed}
+        return {name: getattr(self, name) for name in ("created", "updated", "ended", "repaired", "failed")}
 
 
 def _ends(row: Delivery) -> bool:
@@ -60,32 +64,43 @@ def _ends(row: Delivery) -> bool:
 
 
 def deliver(
-    deliveries: Deliveries, system: str, entity: str, send: Send, *, areas: Sequence[str] | None = None
+    deliveries: Deliveries,
+    system: str,
+    entity: str,
+    send: Send,
+    *,
+    areas: Sequence[str] | None = None,
+    workers: ThreadPoolExecutor | None = None,
 ) -> DeliveryReport:
     """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
 
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
-    refer to them. `send` answers one outcome per delivery; what it raises rolls the batch back.
+    refer to them. `send` answers one outcome per delivery; what it raises rolls back the batches under way.
+
+    `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed
+    over while the last one is still being sent, so that no worker waits for the slowest object of a batch.
     """
     report = DeliveryReport()
     busy_since: float | None = None
-    while True:
-        with deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas) as claim:
-            rows = claim.rows
-            if rows:
-                outcomes = send(rows)
-                claim.record(outcomes)
-                for row, outcome in zip(rows, outcomes, strict=True):
+
+    def due() -> AbstractContextManager[Claim]:
+        return deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas)
+
+    with Pipeline(due, send, workers) as pipeline:
+        while True:
+            if pipeline.take_in():
+                busy_since = None
+                continue
+            if recorded := pipeline.record_oldest():
+                for row, outcome in recorded:
                     report.count(row, outcome)
-        if rows:
-            busy_since = None
-            continue
-        if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
-            return report
-        busy_since = busy_since or time.monotonic()
-        if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
-            return report
-        time.sleep(BUSY_PAUSE_SECONDS)
+                continue
+            if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
+                return report
+            busy_since = busy_since or time.monotonic()
+            if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
+                return report
+            time.sleep(BUSY_PAUSE_SECONDS)
 
 
 def registry_sender(
@@ -103,9 +118,10 @@ def registry_sender(
     it raises because the registry cannot hold our objects, the delivery ends before anything is written. It also ends
     where the registry does not let us in. A registry that is away only fails the objects of the batch.
 
-    With `revives`, the registry is asked about objects that were never delivered whether it has them already, deleted
-    or passive: those are put twice, since a first PUT merges with what they held. That is a list call for every 90
-    objects of a first load, and only needed where others wrote under our ids before, or where the cache was lost.
+    An object that was found deleted or passive is put twice: a first PUT merges with what it held. With `revives`, the
+    registry is asked about objects that were never delivered whether it has them already, deleted or passive. That is a
+    list call for every 90 objects of a first load, and only needed where others wrote under our ids before, or where
+    the cache was lost.
     """
 
     def send_one(row: Delivery, written: Dialect, revive: bool) -> Outcome:
@@ -129,7 +145,7 @@ def registry_sender(
             ended = _ended(client, entity, rows) if revives else frozenset[str]()
         except TransientError as error:
             return [failure(row, error) for row in rows]
-        return list(pool.map(lambda row: send_one(row, written, row.object_id in ended), rows))
+        return list(pool.map(lambda row: send_one(row, written, row.revive or row.object_id in ended), rows))
 
     return send
 

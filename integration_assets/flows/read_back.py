@@ -10,12 +10,10 @@ from datetime import date
 import polars as pl
 
 from integration_assets.cache.deliveries import Deliveries
-from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.addresses.coordinates import latitude, longitude
 from integration_assets.domain.crm import mapping
-from integration_assets.domain.registry.objects import LORA_CLASSES
-from integration_assets.domain.registry.reading import from_object
 from integration_assets.domain.tables import REGISTRY_ROWS
+from integration_assets.flows.drift import Looked, Means, look_at, order_repairs
 from integration_assets.flows.registry import SYSTEM
 
 RegistryRows = Callable[[str], pl.DataFrame]
@@ -31,19 +29,16 @@ REGISTRY_ENTITY = {
 """The entity of the registry that each entity of the CRM is made of; the CRM's addresses come with them."""
 
 
-def read_changed(deliveries: Deliveries, client: LoraClient, entity: str, areas: Sequence[str]) -> int:
-    """Reads the objects of these areas that were delivered since they were last read; returns how many.
+def read_changed(means: Means, entity: str, areas: Sequence[str]) -> Looked:
+    """Reads the objects of these areas that were delivered since they were last read; how many, and how they drift.
 
-    An object that the registry does not show (deleted by others) stays unread and is asked for again next time.
+    An object that the registry does not show is noted as missing, and repaired like all others that drift where the
+    entity is repaired; it is not asked for again before it was delivered again, or its turn comes.
     """
-    wanted = deliveries.unread(SYSTEM, entity, areas)
-    found: dict[str, dict[str, object]] = {}
-    for lora_class in LORA_CLASSES[entity]:
-        missing = [object_id for object_id in wanted if object_id not in found]
-        for object_id, read in client.read_many(lora_class, missing).items():
-            found[object_id] = from_object(entity, read)
-    deliveries.record_found(SYSTEM, entity, found, of=wanted)
-    return len(found)
+    looked = look_at(means, entity, list(means.cache.deliveries.unread(SYSTEM, entity, areas)))
+    if looked.kinds and entity in means.repaired:
+        looked.repairs = order_repairs(means, entity)
+    return looked
 
 
 def registry_rows(deliveries: Deliveries, entity: str, areas: Sequence[str]) -> pl.DataFrame:

@@ -1,11 +1,16 @@
 """The OIO registry (LoRa)."""
 
+from datetime import date
+from threading import Lock
+
 import dagster as dg
 from pydantic import PrivateAttr
 
+from integration_assets.cache.store import Cache
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.dialect import NEEDED, Dialect, dialect_of
 from integration_assets.domain.registry.objects import Tenant
+from integration_assets.flows.drift import Means
 from integration_assets.resources.base import FromSettings, retry_policy
 
 
@@ -14,6 +19,7 @@ class LoraResource(FromSettings):
 
     _client: LoraClient | None = PrivateAttr(default=None)
     _dialect: Dialect | None = PrivateAttr(default=None)
+    _learning: Lock = PrivateAttr(default_factory=Lock)
 
     def get(self) -> LoraClient:
         """The client. Raises MissingSetting without an address, or without the token that a login needs."""
@@ -28,14 +34,19 @@ class LoraResource(FromSettings):
 
         Raises UnfitRegistry where it cannot hold our objects, and CallError where it does not answer.
         """
-        if self._dialect is None:
-            self._dialect = dialect_of(self.get().served(NEEDED))
-        return self._dialect
+        with self._learning:  # several batches ask at once
+            if self._dialect is None:
+                self._dialect = dialect_of(self.get().served(NEEDED))
+            return self._dialect
 
     @property
     def tenant(self) -> Tenant:
         """Owner and actor of what we write. Raises MissingSetting where one is not set."""
         return Tenant(organisation=self.settings.need("lora_organisation"), actor=self.settings.need("lora_actor"))
+
+    def means(self, cache: Cache, as_of: date) -> Means:
+        """What reading from this registry on a business day needs, by the rules of the settings."""
+        return Means.of(self.settings, cache, self.get(), self.tenant, as_of)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Closes the connections."""

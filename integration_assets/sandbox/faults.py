@@ -110,7 +110,7 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = begun = time.perf_counter()
         state: dict[str, Any] = {}
         scope["state"] = state
         status = 0
@@ -124,6 +124,7 @@ class Boundary:
 
         try:
             async with self._faults.place:
+                begun = time.perf_counter()
                 await self._answer(scope, receive, noting_send)
         except Exception as error:
             _note_failure(self.name, error)
@@ -133,8 +134,12 @@ class Boundary:
             if self._log is not None:
                 method = scope["method"]
                 kind = _kind(method, state)
-                elapsed_ms = (time.perf_counter() - started) * 1000
-                self._log.add(self.name, method, scope["path"], kind, state.get("objects", ()), status, elapsed_ms)
+                ended = time.perf_counter()
+                self._log.add(
+                    *(self.name, method, scope["path"], kind, state.get("objects", ()), status),
+                    ms=(ended - started) * 1000,
+                    worked_ms=(ended - begun) * 1000,
+                )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         plan = self._faults.plan

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -82,7 +83,7 @@ class RegistryInMemory(LoraClient):
         held["relationer"] |= body["relationer"]
         self.put(lora_class, object_id, held)
 
-    def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def read_many(self, lora_class: str, ids: Iterable[str], *, ended: bool = False) -> dict[str, dict[str, Any]]:  # noqa: ARG002
         """The objects as LoRa answers them, as far as reading needs it."""
         held = self._held.get(lora_class, {})
         return {
@@ -90,6 +91,10 @@ class RegistryInMemory(LoraClient):
             for object_id in ids
             if object_id in held
         }
+
+    def requests(self) -> Counter[str]:
+        """Nothing is sent."""
+        return Counter()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -131,6 +136,10 @@ class CrmInMemory(DynamicsClient):
     def select(self, table: TableName, columns: Sequence[str], ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         del table, columns, ids
         return {}
+
+    def requests(self) -> Counter[str]:
+        """Nothing is sent."""
+        return Counter()
 
     def close(self) -> None:
         """Nothing is open."""

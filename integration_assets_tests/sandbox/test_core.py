@@ -96,7 +96,7 @@ class TestRequestLog:
     def test_counts_and_ring(self) -> None:
         log = RequestLog()
         log.add("crm", "POST", "/x", "write", ["a", "b"], 200, 1.0)
-        log.add("crm", "GET", "/x", "read", [], 404, 1.0)
+        log.add("crm", "GET", "/x", "read", [], 404, 41.0, 9.0)
         assert [entry["n"] for entry in log.since(1)] == [2]
         assert log.summary()["crm"] == {
             "total": 2,
@@ -104,6 +104,7 @@ class TestRequestLog:
             "objects_by_kind": {"write": 2, "read": 0},
             "by_method": {"POST": 1, "GET": 1},
             "by_status": {"200": 1, "404": 1},
+            "worked_ms": 10,
         }
         log.clear()
         assert log.summary() == {}

@@ -5,17 +5,15 @@ number of parties and not the calendar. Of the changes of those who are subscrib
 much more seldom, in case that an event went astray.
 """
 
-import math
 from datetime import date
 from typing import Final
 
 import polars as pl
 
+from integration_assets.domain.rolling import turn
+
 CHECKS: Final = pl.Schema({"subject": pl.String, "as_of": pl.Date, "recheck": pl.Boolean, "again_until": pl.Date})
 """When each subject was asked last, whether the register told of a change since, and until when to ask daily."""
-
-_CATCH_UP: Final = 4
-"""Days of missed sweeps are made up for with so many times the daily number at most."""
 
 
 def to_check(
@@ -40,9 +38,5 @@ def to_check(
 
 
 def _turn(parties: pl.DataFrame, as_of: date, sweep_days: int) -> pl.DataFrame:
-    daily = math.ceil(parties.height / sweep_days)
-    waiting = parties.filter(pl.col("as_of") < as_of).sort("as_of", "subject")
-    overdue = waiting.filter((pl.lit(as_of) - pl.col("as_of")).dt.total_days() >= sweep_days).height
-    asked_today = parties.height - waiting.height
-    turn = waiting.head(min(max(daily - asked_today, overdue), _CATCH_UP * daily))
-    return turn.select("subject", reason=pl.lit("sweep"))
+    subjects = turn(parties, "subject", as_of, sweep_days)
+    return pl.DataFrame({"subject": subjects}).with_columns(reason=pl.lit("sweep"))

@@ -21,6 +21,7 @@ from integration_assets.domain.timeslices import Period, Periods, periods_of
 ENDED: Final = frozenset({"Slettet", "Passiveret"})
 """Life-cycle codes (livscykluskode) of objects that are deleted or passive: what they hold counts for nothing."""
 
+_HIDDEN: Final = "•••"
 _TIMESTAMPS: Final = frozenset({"starttidspunkt", "sluttidspunkt"})
 _NO_FACT: Final = frozenset({"virkning", "indeks"})
 
@@ -42,6 +43,57 @@ def same_content(desired_body: Mapping[str, Any], found_object: Mapping[str, Any
         return desired == _facts(registrations[0])
     except ValueError:
         return False
+
+
+def differing(desired_body: Mapping[str, Any], found_object: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What body and object say differently: (LoRa's name of it, what only the body says, what only the object says).
+
+    Names are as ``egenskaber.brugernavn``, ``gyldighed``, ``relationer.tilhoerer``; texts name periods, states and
+    uuids and hide everything else. Raises ValueError for times that cannot be read.
+    """
+    registrations: list[Mapping[str, Any]] = found_object.get("registreringer") or [{}]
+    ours, theirs = _facts(desired_body), _facts(registrations[0])
+    sides = [
+        {fact: periods for fact, periods in one.items() if other.get(fact) != periods}
+        for one, other in ((ours, theirs), (theirs, ours))
+    ]
+    names = sorted({_name(fact) for side in sides for fact in side})
+    told = [
+        {name: "; ".join(sorted(_shown(fact, side[fact]) for fact in side if _name(fact) == name)) for name in names}
+        for side in sides
+    ]
+    return [(name, told[0][name], told[1][name]) for name in names]
+
+
+def _name(fact: Fact) -> str:
+    match fact:
+        case ("attributter", _, field, _):
+            return f"egenskaber.{field}"
+        case ("tilstande", _, field, _):
+            return field
+        case _:
+            return f"relationer.{fact[1]}"
+
+
+def _shown(fact: Fact, periods: Periods[str]) -> str:
+    """A fact as text: attributes and urns may be personal and are hidden."""
+    section, _, target, value = fact
+    if section == "tilstande":
+        shown = value
+    elif section == "relationer" and not target.startswith("urn:"):
+        shown = target
+    else:
+        shown = _HIDDEN
+    spans = ", ".join(f"{_day(period.start)}–{_day(period.end)}" for period in periods)
+    return shown if spans == "–" else f"{shown} {spans}"
+
+
+def _day(moment: str | None) -> str:
+    """The Danish day of a moment; with its time where that is not midnight."""
+    if moment is None:
+        return ""
+    local = datetime.fromisoformat(moment).astimezone(COPENHAGEN).isoformat(timespec="minutes")[:16]
+    return local.removesuffix("T00:00")
 
 
 def _facts(content: Mapping[str, Any]) -> dict[Fact, Periods[str]]:
