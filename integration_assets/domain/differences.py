@@ -7,7 +7,7 @@ needed to tell that they changed. Only customers and contacts hold personal data
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -153,7 +153,7 @@ def _shown(entity: str, field: str, value: object) -> str | None:
         return None
     if field == _HISTORY and isinstance(value, list):
         pieces = cast("list[dict[str, Any]]", value)
-        value = [{**piece, "value": _shown(entity, piece["field"], piece["value"])} for piece in pieces]
+        return ", ".join(_piece_shown(entity, piece) for piece in pieces)
     if isinstance(value, list):
         text = f"{len(cast('list[Any]', value))}: {json.dumps(value, ensure_ascii=False)}"
     else:
@@ -161,6 +161,12 @@ def _shown(entity: str, field: str, value: object) -> str | None:
     if entity in PERSONAL_ENTITIES and field in _MASKS:
         return _MASKS[field](text)
     return _PERSONAL_NUMBER.sub(_MASK * 10, text)
+
+
+def _piece_shown(entity: str, piece: Mapping[str, Any]) -> str:
+    """A value of a history with its first day, as text."""
+    value = _shown(entity, piece["field"], piece["value"]) or "empty"
+    return f"{piece['field']} {value} from {piece['from'] or 'the beginning'}"
 
 
 def _field(side: str, name: str) -> pl.Expr:

@@ -89,13 +89,13 @@ def test_a_changed_field_shows_both_sides() -> None:
     ]
 
 
-def test_a_history_shows_its_days_and_no_value() -> None:
+def test_a_history_shows_its_days_and_masked_values() -> None:
     told = [
         {"field": "phone", "from": None, "value": "86123456"},
         {"field": "phone", "from": "2026-03-02", "value": "8"},
     ]
     (change,) = field_changes("customers", json.dumps({"history": []}), json.dumps({"history": told}))
-    assert change == FieldChange("history", "", "phone from the beginning, phone from 2026-03-02")
+    assert change == FieldChange("history", "", "phone ••••••56 from the beginning, phone • from 2026-03-02")
 
 
 def test_names_of_places_are_shown() -> None:
