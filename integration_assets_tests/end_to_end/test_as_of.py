@@ -152,15 +152,16 @@ def _wrong(seen: Played, truths: Truths, day: str) -> Iterator[str]:
         for each, said in seen.said(lora_class, day).items():
             wanted = truths.contact(parties[each], day)
             yield from _told(f"party of {wanted['user_key']}", _party(said, relation), wanted)
+    relations, installations = seen.said(RELATIONS, day), seen.said(INSTALLATIONS, day)
     for each, number in names[RELATIONS].items():
-        said = seen.said(RELATIONS, day).get(each)
-        yield from _told(f"relation {number}", said and _relation(said), truths.account(number, day))
+        told = _relation(relations[each]) if each in relations else None
+        yield from _told(f"relation {number}", told, truths.account(number, day))
     for each, number in names[INSTALLATIONS].items():
-        said = seen.said(INSTALLATIONS, day).get(each)
-        yield from _told(f"installation {number}", said and _installation(said), truths.installation(number, day))
+        told = _installation(installations[each]) if each in installations else None
+        yield from _told(f"installation {number}", told, truths.installation(number, day))
+    deals = seen.said(AGREEMENTS, day)
     for each, number in agreements.items():
-        said = seen.said(AGREEMENTS, day).get(each)
-        told = said and _agreement(said, names[INSTALLATIONS])
+        told = _agreement(deals[each], names[INSTALLATIONS]) if each in deals else None
         yield from _told(f"agreement {number}", told, truths.agreement(number, day))
     roles = [said for said in seen.said(ROLES, day).values() if said.states["organisationfunktiongyldighed"] == "Aktiv"]
     found = {
