@@ -11,6 +11,7 @@ from integration_assets.assets.declare import table_asset, upstream
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.read_back import REGISTRY_ENTITY, crm_addresses, crm_rows, read_changed, registry_rows
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
@@ -34,7 +35,9 @@ def _read_and_map(
     """Reads back what changed and maps all registry rows of the areas."""
     areas, store = areas_of(context), cache.get()
     with journaled(context, store) as counts:
-        counts["read_back"] = read_changed(store.deliveries, lora.get(), REGISTRY_ENTITY[entity], areas)
+        counts["read_back"] = read_changed(
+            store.deliveries, AdoptedReader(lora.get(), store.adoptions), REGISTRY_ENTITY[entity], areas
+        )
         rows = crm_rows(
             entity,
             lambda name: registry_rows(store.deliveries, name, areas),

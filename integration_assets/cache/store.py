@@ -7,6 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache import snapshots
+from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.following import Following
@@ -39,6 +40,11 @@ class Cache:
             sealed_entities=SEALED_ENTITIES,
             backoff_base_seconds=self._retry_base_seconds,
         )
+
+    @cached_property
+    def adoptions(self) -> Adoptions:
+        """Which uuids our objects have in a registry that had them before us."""
+        return Adoptions(self.engine)
 
     @cached_property
     def rejections(self) -> Rejections:

@@ -16,6 +16,7 @@ from integration_assets.domain.crm import mapping
 from integration_assets.domain.registry.objects import LORA_CLASSES
 from integration_assets.domain.registry.reading import from_object
 from integration_assets.domain.tables import REGISTRY_ROWS
+from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.registry import SYSTEM
 
 RegistryRows = Callable[[str], pl.DataFrame]
@@ -31,7 +32,7 @@ REGISTRY_ENTITY = {
 """The entity of the registry that each entity of the CRM is made of; the CRM's addresses come with them."""
 
 
-def read_changed(deliveries: Deliveries, client: LoraClient, entity: str, areas: Sequence[str]) -> int:
+def read_changed(deliveries: Deliveries, client: LoraClient | AdoptedReader, entity: str, areas: Sequence[str]) -> int:
     """Reads the objects of these areas that were delivered since they were last read; returns how many.
 
     An object that the registry does not show (deleted by others) stays unread and is asked for again next time.

@@ -13,6 +13,7 @@ from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.continuity import continue_roles
 from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
+from integration_assets.domain.registry.superseding import superseded
 from integration_assets.flows.parties import named_parties, party_frame
 
 SYSTEM = "lora"
@@ -97,3 +98,16 @@ def desired_roles(
     )
     gates.require_unique(roles, ["object_id"], "Customer roles")
     return roles
+
+
+def desired_superseded(cache: Cache, areas: Sequence[str], *, rejections: pl.DataFrame) -> pl.DataFrame:
+    """Objects of an adopted registry that end because others stand for them (`domain.registry.superseding`).
+
+    `rejections` are those of resolved/customers for the same areas.
+    """
+    adopted = cache.adoptions.of_areas(areas)
+    if adopted.is_empty():
+        return superseded(adopted, pl.Series(dtype=pl.String), ())
+    entities = adopted.get_column("entity").unique()
+    desired_ids = [each for entity in entities for each in cache.deliveries.object_ids(SYSTEM, entity, None)]
+    return superseded(adopted, pl.Series(desired_ids, dtype=pl.String), unresolved_co_customers(rejections))
