@@ -94,7 +94,9 @@ def delivery_asset(
         deps=list(deps),
         partitions_def=SUPPLY_AREAS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        metadata={"dagster/column_schema": column_schema(table) if table else plain_schema(schema or REGISTRY_ROWS[entity])},
+        metadata={
+            "dagster/column_schema": column_schema(table) if table else plain_schema(schema or REGISTRY_ROWS[entity])
+        },
     )
     return _referenced(decorated)
 

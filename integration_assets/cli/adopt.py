@@ -47,7 +47,9 @@ def adopt_registry(*, dry_run: bool, as_json: bool, report: bool, data_dir: Path
     if as_json:
         print(json.dumps(as_data(adoption, as_of, dry_run=dry_run), ensure_ascii=False, indent=2))
     else:
-        print_adoption(Console(width=None if Console().is_terminal else 140, highlight=False), adoption, dry_run=dry_run)
+        print_adoption(
+            Console(width=None if Console().is_terminal else 140, highlight=False), adoption, dry_run=dry_run
+        )
     if report:
         folder = settings.data_dir / REPORT_FOLDER
         write_report(folder, adoption, as_of, dry_run=dry_run)

@@ -5,6 +5,7 @@ and fills the cross reference. The registry is never written here; the runs that
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -14,8 +15,8 @@ from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.numbers import whole_number
-from integration_assets.domain.registry.adoption import ADOPTED, Source, match, slots
-from integration_assets.domain.registry.adoption_faults import FAULTS, faults
+from integration_assets.domain.registry.adoption import Source, match, slots
+from integration_assets.domain.registry.adoption_faults import faults
 from integration_assets.domain.registry.found import FOUND, Found, found_frame, is_live
 from integration_assets.domain.registry.objects import LORA_CLASSES
 from integration_assets.domain.source import clean_by_number, clean_customers, clean_installations
@@ -91,17 +92,16 @@ def adopt(means: Means, as_of: date, *, dry_run: bool) -> Adoption:
     delivered = _delivered(means.cache)
     adopted_before = before.filter(~pl.col("superseded")).get_column("registry_id")
     standing = pl.concat([adopted_before, delivered]).unique()
-    named = slots(source, lambda kinds, numbers: _party_ids(means, kinds, numbers))
-    matched = match(
-        found, source, means.ids, lambda kinds, numbers: _party_ids(means, kinds, numbers), standing
-    )
+    party_ids = partial(_party_ids, means)
+    named = slots(source, party_ids)
+    matched = match(found, source, means.ids, party_ids, standing)
     # What a run made by itself needs no cross reference, unless others are superseded by it.
     rivals = matched.filter("superseded").get_column("object_id")
     own = pl.col("registry_id").is_in(delivered.implode()) & (pl.col("registry_id") == pl.col("object_id"))
     adopted = matched.filter(~own)
     adoption = Adoption(
         adopted=adopted,
-        counts=_counts(everything, matched, before),
+        counts=_counts(everything, matched, adopted.join(before, on="registry_id", how="anti")),
         faults=faults(found, matched, source, named, means.ids, utility=means.utility),
         left=_left(found, matched),
         others=_others(found),
@@ -184,9 +184,9 @@ def _delivered(cache: Cache) -> pl.Series:
     return pl.Series("registry_id", [each for each in ids if each not in adopted], dtype=pl.String)
 
 
-def _counts(everything: Found, matched: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+def _counts(everything: Found, matched: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """The frame of COUNTS; `fresh` are the rows that the cross reference did not have before."""
     known = matched.filter(pl.col("supply_area").is_not_null())
-    fresh = matched.join(before, on="registry_id", how="anti")
     rows: list[Json] = []
     for entity in FOUND:
         live = is_live(everything.of(entity))
@@ -232,6 +232,3 @@ def _others(found: Found) -> pl.DataFrame:
     ]
     counted = pl.concat(parts).group_by("entity", "what", "kept").agg(pl.len().cast(pl.Int64).alias("objects"))
     return counted.select(list(OTHERS)).sort("entity", "what")
-
-
-__all__ = ["ADOPTED", "FAULTS", "Adoption", "Means", "adopt", "read_registry"]

@@ -12,8 +12,8 @@ from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.continuity import continue_roles
-from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.domain.registry.superseding import superseded
+from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows.parties import named_parties, party_frame
 
 SYSTEM = "lora"

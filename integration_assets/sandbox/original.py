@@ -10,6 +10,7 @@ the source window by now count as known afterwards: the registry has them, so th
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -128,17 +129,16 @@ class _Agent:
         events: list[tuple[str, int, int, Callable[[str], None]]] = []
         for row in self.imported:
             read_on = max(row.moved_in, FIRST_IMPORT)
-            events.append((read_on, 0, row.number, lambda since, row=row: self._import(row, since)))
+            events.append((read_on, 0, row.number, partial(self._import, row)))
             if row.moved_out is not None:
                 # The import of the first day kept no day of its run: what ended before the second one was lost too.
                 told = max(row.moved_out, read_on)
-                events.append((told, 2, row.number, lambda since, row=row: self._end(row, since)))
+                events.append((told, 2, row.number, partial(self._end, row)))
         for installation in self.town.installations.values():
             for meter in installation.meters[1:]:
                 if FIRST_IMPORT < meter[4] <= self.today:
-                    events.append(
-                        (meter[4], 1, installation.number, lambda since, i=installation, m=meter: self._meter(i, m, since))
-                    )
+                    changed = partial(self._meter, installation, meter)
+                    events.append((meter[4], 1, installation.number, changed))
         for day, _order, _number, act in sorted(events, key=lambda event: event[:3]):
             act(f"{day} 04:00:12.345678")
 
@@ -201,7 +201,7 @@ class _Agent:
         role = self._registry.create(ROLE, main)
         if nobody:
             self._planted.fault("without_party", ROLE, role)
-        elif since[:10] != row.moved_in:
+        elif since[:10] != row.moved_in and _complete(row.id_number):
             self._planted.fault("process_time", ROLE, role)
         if self._has("doubled_role", row):
             self._planted.copies.append([ROLE, [role, self._registry.create(ROLE, main)]])
@@ -236,7 +236,7 @@ class _Agent:
             self._planted.copies.append([lora_class, made])
         elif number.endswith("0000") and lora_class == BRUGER:
             (self._planted.waiting if row.co is None else self._planted.ending).append(made[0])
-        elif self._named.get(number) == 1:
+        elif self._named.get(number) == 1 and _complete(row.co_id_number if as_co else row.id_number):
             self._note_faults(lora_class, made[0], row, as_co=as_co)
         self.parties[number] = made
         return self.draw.choice(made)
@@ -294,7 +294,8 @@ class _Agent:
         if self._has("twice_agreement", row):
             self._planted.copies.append([AGREEMENT, [agreement, self._registry.create(AGREEMENT, body)]])
         if self._has("billed_twice", row) and billing:
-            document = {"uuid": self.town.places[row.place].unit, "virkning": self._bodies.virkning(since)}
+            others = (place.unit for place in self.town.places.values() if place.unit != billing)
+            document = {"uuid": next(others), "virkning": self._bodies.virkning(since)}
             self._registry.change(AGREEMENT, agreement, {"relationer": {"indsatsdokument": [document]}})
             self._planted.fault("billing_addresses", AGREEMENT, agreement)
 
@@ -329,6 +330,11 @@ class _Agent:
             self._registry.change(AGREEMENT, agreement, {"attributter": {"indsatsegenskaber": [fields]}})
         elif not self._has("twice_agreement", row):
             self._planted.fault("never_ended", AGREEMENT, agreement)
+
+
+def _complete(typed: str) -> bool:
+    """Whether a number as typed tells by itself who is meant."""
+    return not typed.endswith("0000")
 
 
 def _in_use(installation: Installation, day: str) -> list[Any] | None:

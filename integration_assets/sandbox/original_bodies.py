@@ -130,7 +130,14 @@ class Bodies:
         )
 
     def _object(
-        self, name: str, since: str, fields: Json, states: Json, relations: dict[str, list[Json]], *, until: str = "infinity"
+        self,
+        name: str,
+        since: str,
+        fields: Json,
+        states: Json,
+        relations: dict[str, list[Json]],
+        *,
+        until: str = "infinity",
     ) -> Json:
         virkning = self.virkning(since, until)
         return {

@@ -1,4 +1,4 @@
-"""What the first integration left in the registry, for those who check what becomes of it: faults, copies, strangers."""
+"""What the first integration left in the registry, for those who check what becomes of it."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,10 +12,10 @@ class Planted:
 
     `created`: every object by class. `faults`: [kind, class, uuid], those that are certain; there are more. `copies`:
     sets of objects that are the same one, of which one must stay: [class, [uuid, …]]. `ending`: objects that stand for
-    nothing and must end. `unknown`: objects of customers whom the billing system has deleted; they stay. `waiting`: objects that stand
-    for a co-customer whom nobody can tell; they stay until somebody can. `strangers`:
-    objects of other owners or another utility, which nobody may touch: [class, uuid]. `added`: what another system put
-    into objects of ours and that must stay: [class, uuid, relation or attribute, value].
+    nothing and must end. `unknown`: objects of customers whom the billing system has deleted; they stay. `waiting`:
+    objects that stand for a co-customer whom nobody can tell; they stay until somebody can. `strangers`: objects of
+    other owners or another utility, which nobody may touch: [class, uuid]. `added`: what another system put into
+    objects of ours and that must stay: [class, uuid, relation or attribute, value].
     """
 
     created: dict[str, list[str]] = field(default_factory=dict)

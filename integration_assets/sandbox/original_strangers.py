@@ -1,4 +1,4 @@
-"""What else stands in the registry that the first integration filled: another system's objects, and customers long gone.
+"""What else stands in the registry that the first integration filled: another system, customers long gone.
 
 The waste system (Arosia) keeps objects beside ours: of another owner, and of our owner but another utility. Its keys
 may be the same as ours (customer numbers, bar codes), its parties the same people. It also puts things of its own into

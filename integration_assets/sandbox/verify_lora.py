@@ -24,9 +24,7 @@ Reader = Callable[[str, str], list[RegistryObject]]
 """Gives the objects of a class: address of the registry, class."""
 
 
-def compare_registry(
-    lora_url: str, truth: Mapping[str, Any], read: Reader = registry_objects
-) -> list[Difference]:
+def compare_registry(lora_url: str, truth: Mapping[str, Any], read: Reader = registry_objects) -> list[Difference]:
     """All differences between the registry and the truth. Raises httpx.HTTPError when it cannot be read.
 
     `read` gives the objects that count; by default all there are. Objects are told by their business keys, never by

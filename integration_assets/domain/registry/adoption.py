@@ -32,8 +32,8 @@ ADOPTED: Final = pl.Schema(
         "superseded": pl.Boolean,
     }
 )
-"""The cross reference. `object_id` is computed; null for objects that stand for nothing (a role of nobody). The business
-key is a customer or installation number. Supply area: null where KMD EE knows nothing of the object."""
+"""The cross reference. `object_id` is computed; null for objects that stand for nothing (a role of nobody). The
+business key is a customer or installation number. Supply area: null where KMD EE knows nothing of the object."""
 
 SLOTS: Final = pl.Schema(
     {
@@ -131,7 +131,7 @@ def _installations(found: Found, source: Source, ids: ObjectIds, standing: pl.Se
 def _parties(
     found: Found, named: pl.DataFrame, relations: pl.DataFrame, party_ids: PartyIds, standing: pl.Series
 ) -> pl.DataFrame:
-    """Persons and companies. Those with a number without serial stand for nobody in particular: they are to give way."""
+    """Persons and companies. Those whose number has no serial stand for nobody in particular: they are to give way."""
     parties = found.customers.select(
         "registry_id", "lora_class", "since", "user_key", normalised("number").alias("number")
     ).with_columns(id_kind("number").alias("kind"))

@@ -15,11 +15,9 @@ from integration_assets.domain.people.history import PARTY_ROWS
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.adoption import Source
 from integration_assets.domain.registry.desired import CO_CUSTOMER_ROLE, CUSTOMER_ROLE
-from integration_assets.domain.registry.found import Found
+from integration_assets.domain.registry.found import FOUND, Found
 
-FAULTS: Final = pl.Schema(
-    {"entity": pl.String, "kind": pl.String, "business_key": pl.String, "registry_id": pl.String}
-)
+FAULTS: Final = pl.Schema({"entity": pl.String, "kind": pl.String, "business_key": pl.String, "registry_id": pl.String})
 """One row per object and kind of fault."""
 
 KINDS: Final[dict[str, str]] = {
@@ -123,9 +121,11 @@ def _differs(name: str) -> pl.Expr:
 
 
 def _superseded(known: pl.DataFrame, found: Found) -> pl.DataFrame:
-    """Objects that give way, and why."""
+    """Objects that are to give way and have not ended yet, and why."""
     number = found.customers.select("registry_id", pl.col("number").str.ends_with("0000").alias("incomplete"))
-    given_way = known.filter("superseded").join(number, on="registry_id", how="left")
+    running = pl.concat(found.of(entity).select("registry_id", "runs_on") for entity in FOUND)
+    going_on = known.filter("superseded").join(running.filter("runs_on"), on="registry_id", how="semi")
+    given_way = going_on.join(number, on="registry_id", how="left")
     return given_way.with_columns(
         pl.when(pl.col("incomplete").fill_null(False))
         .then(pl.lit("incomplete_number"))
@@ -145,7 +145,9 @@ def _customers(rows: pl.DataFrame, slots: pl.DataFrame, source: Source) -> list[
         slots.filter(code == CO_CUSTOMER_ROLE[0])
         .join(source.customers.select("customer_number", "name", "phone", "mobile"), on="customer_number")
         .group_by(pl.col("party_id").alias("object_id"))
-        .agg(pl.col("name").str.strip_chars().alias("main_names"), pl.concat_list("phone", "mobile").alias("main_phones"))
+        .agg(
+            pl.col("name").str.strip_chars().alias("main_names"), pl.concat_list("phone", "mobile").alias("main_phones")
+        )
         .with_columns(pl.col("main_phones").list.eval(pl.element().explode()).list.drop_nulls())
     )
     rows = named.join(part, on="object_id", how="left").join(main_names, on="object_id", how="left")

@@ -13,6 +13,8 @@ import polars as pl
 from integration_assets.domain.registry.content import ENDED, moment
 from integration_assets.domain.registry.keeping import foreign
 from integration_assets.domain.registry.reading import from_object
+from integration_assets.domain.registry.references import pieces, targets
+from integration_assets.domain.registry.superseding import runs_on
 from integration_assets.domain.registry.time import period_of
 from integration_assets.domain.tables import REGISTRY_ROWS
 
@@ -20,6 +22,7 @@ _COMMON: Final = {
     "registry_id": pl.String,
     "lora_class": pl.String,
     "since": pl.String,  # first moment that anything of it is valid from; the older of two duplicates has the lower
+    "runs_on": pl.Boolean,  # active without end
     "life_cycle": pl.String,  # livscykluskode
     "others": pl.List(pl.String),  # what is not ours in it: `keeping.Foreign.names`
     "lost": pl.List(pl.String),  # what of that a PUT would lose
@@ -75,17 +78,13 @@ def is_live(frame: pl.DataFrame) -> pl.DataFrame:
 def _row(entity: str, lora_class: str, found: Mapping[str, Any]) -> dict[str, Any]:
     registration: Mapping[str, Any] = found["registreringer"][0]
     others = foreign(lora_class, registration)
-    pieces = [
-        piece
-        for part in ("attributter", "tilstande", "relationer")
-        for group in (registration.get(part) or {}).values()
-        for piece in group
-    ]
-    starts = [moment(piece["virkning"]["from"]) or "" for piece in pieces]
+    everything = [piece for part in ("attributter", "tilstande", "relationer") for piece in pieces(registration, part)]
+    starts = [moment(piece["virkning"]["from"]) or "" for piece in everything]
     common = {
         "registry_id": found["id"],
         "lora_class": lora_class,
         "since": min(starts, default=None),
+        "runs_on": runs_on(lora_class, registration),
         "life_cycle": registration.get("livscykluskode", ""),
         "others": others.names(),
         "lost": list(others.lost),
@@ -94,27 +93,22 @@ def _row(entity: str, lora_class: str, found: Mapping[str, Any]) -> dict[str, An
 
 
 def _more(entity: str, registration: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = [piece for group in (registration.get("attributter") or {}).values() for piece in group]
+    attributes = pieces(registration, "attributter")
     match entity:
         case "customer_roles":
             return {
-                "parties": _targets(registration, "tilknyttedebrugere"),
-                "relations": _targets(registration, "tilknyttedeinteressefaellesskaber"),
+                "parties": targets(registration, "tilknyttedebrugere"),
+                "relations": targets(registration, "tilknyttedeinteressefaellesskaber"),
             }
         case "installations":
             return {"titles": [piece["titel"] for piece in attributes if piece.get("titel")]}
         case "agreements":
-            counts = [piece["beskrivelse"] for piece in attributes if piece.get("beskrivelse")]
+            counts = [str(piece["beskrivelse"]) for piece in attributes if piece.get("beskrivelse")]
             return {
                 "said_from": min((period_of(piece).start or "" for piece in attributes), default="") or None,
                 "product_count": counts[-1] if counts else None,
-                "documents": len(_targets(registration, "indsatsdokument")),
-                "relations": _targets(registration, "indsatsmodtager"),
+                "documents": len(targets(registration, "indsatsdokument")),
+                "relations": targets(registration, "indsatsmodtager"),
             }
         case _:
             return {}
-
-
-def _targets(registration: Mapping[str, Any], relation: str) -> list[str]:
-    items: list[Mapping[str, Any]] = (registration.get("relationer") or {}).get(relation) or []
-    return sorted({str(item["uuid"]) for item in items if item.get("uuid")})

@@ -11,21 +11,27 @@ of a klasse, which LoRa drops from a PUT, and integrationsdata that is no JSON o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from integration_assets.domain.registry.content import moment
 from integration_assets.domain.registry.dialect import EXTENSIONS, NEEDED, ClassFields
+from integration_assets.domain.registry.references import pieces
 from integration_assets.domain.registry.time import ALWAYS_FROM
 from integration_assets.domain.registry.values import LARGEST_TEXT, packed, unpacked
 
 Json = dict[str, Any]
 Piece = Mapping[str, Any]
+OverTime = tuple[Json, str | None, str | None]
+"""Values by name, the moment from which they hold and the one at which they end; None is open."""
 
 _OUR_KEYS: Final = frozenset(
-    "ava_fornavn ava_mellemnavn ava_efternavn ava_koen ava_civilstand ava_adressebeskyttelse ava_masterid ava_kmdnavn "
-    "ava_slutdato ava_kundenummer ava_maalerfabrikat ava_opstillingsadresse".split()
+    {
+        *("ava_fornavn", "ava_mellemnavn", "ava_efternavn", "ava_koen", "ava_civilstand", "ava_adressebeskyttelse"),
+        *("ava_masterid", "ava_kmdnavn", "ava_slutdato", "ava_kundenummer", "ava_maalerfabrikat"),
+        "ava_opstillingsadresse",
+    }
 )
 """Keys of integrationsdata that `domain.registry.objects` writes."""
 
@@ -38,9 +44,12 @@ _OUR_ITEMS: Final[dict[tuple[str, str], re.Pattern[str]]] = {
 """Urns that are ours in relations that others use too; a uuid there is ours, but for `tilknyttedepersoner`."""
 
 _SINGLE: Final = frozenset(
-    "branche myndighed myndighedstype overordnet produktionsenhed skatteenhed tilhoerer virksomhed virksomhedstype "
-    "organisatoriskfunktionstype interessefaellesskabstype indsatsmodtager indsatstype ejer ansvarlig overordnetklasse "
-    "facet ava_opstillingsadresse ava_afhentningstype ava_ejendom ava_arosia_id ava_aftale_id".split()
+    {
+        *("branche", "myndighed", "myndighedstype", "overordnet", "produktionsenhed", "skatteenhed", "tilhoerer"),
+        *("virksomhed", "virksomhedstype", "organisatoriskfunktionstype", "interessefaellesskabstype"),
+        *("indsatsmodtager", "indsatstype", "ejer", "ansvarlig", "overordnetklasse", "facet"),
+        *("ava_opstillingsadresse", "ava_afhentningstype", "ava_ejendom", "ava_arosia_id", "ava_aftale_id"),
+    }
 )
 """Relations of 0..1, of which a PUT takes one item only."""
 
@@ -52,12 +61,12 @@ _SEARCH_WORD_PARTS: Final = ("soegeordidentifikator", "beskrivelse", "soegeordsk
 class Foreign:
     """What others put into an object: relation items by relation, pieces of attributes, pieces of integrationsdata.
 
-    A piece is (values by name, begin, end) in comparable moments, None being open. `lost` names what cannot be kept.
+    `lost` names what cannot be kept.
     """
 
     relations: Mapping[str, list[Json]] = field(default_factory=dict[str, list[Json]])
-    attributes: tuple[tuple[Json, str | None, str | None], ...] = ()
-    keys: tuple[tuple[Json, str | None, str | None], ...] = ()
+    attributes: tuple[OverTime, ...] = ()
+    keys: tuple[OverTime, ...] = ()
     lost: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
@@ -77,11 +86,10 @@ def foreign(lora_class: str, registration: Mapping[str, Any]) -> Foreign:
         for name, found in relations.items()
         if (items := [_item(each) for each in found if not _is_ours(lora_class, name, each, ours)])
     }
-    attributes: list[tuple[Json, str | None, str | None]] = []
-    keys: list[tuple[Json, str | None, str | None]] = []
+    attributes: list[OverTime] = []
+    keys: list[OverTime] = []
     lost: set[str] = set()
-    groups: Mapping[str, list[Piece]] = registration.get("attributter") or {}
-    for piece in (piece for pieces in groups.values() for piece in pieces):
+    for piece in pieces(registration, "attributter"):
         period = (moment(piece["virkning"]["from"]), moment(piece["virkning"]["to"]))
         values = {name: value for name, value in piece.items() if name not in ours.attributes and name != "virkning"}
         if _SEARCH_WORDS in values:
@@ -112,8 +120,8 @@ def with_foreign(body: Json, others: Foreign) -> tuple[Json, dict[str, list[Json
             items = [max(items, key=lambda item: moment(item["virkning"]["from"]) or "")]
         relations[name] = [*relations.get(name, []), *items]
     attributes = {
-        group: [part for piece in pieces for part in _completed(piece, others)]
-        for group, pieces in body["attributter"].items()
+        group: [part for piece in said for part in _completed(piece, others)]
+        for group, said in body["attributter"].items()
     }
     return {**body, "attributter": attributes, "relationer": relations}, over_time
 
@@ -143,9 +151,8 @@ def _completed(piece: Json, others: Foreign) -> Iterator[Json]:
 
 def _said(piece: Json, others: Foreign, begin: str | None) -> Json:
     """What the piece and the others say from a moment on."""
-    values = {name: value for said, *period in others.attributes if _holds(period, begin) for name, value in said.items()}
-    keys = {name: value for said, *period in others.keys if _holds(period, begin) for name, value in said.items()}
-    said = {**values, **piece}
+    keys = _in_force(others.keys, begin)
+    said = {**_in_force(others.attributes, begin), **piece}
     if keys:
         data = packed({**keys, **unpacked(piece.get("integrationsdata"))}) or ""
         if len(data.encode()) >= LARGEST_TEXT:
@@ -155,6 +162,11 @@ def _said(piece: Json, others: Foreign, begin: str | None) -> Json:
             )
         said["integrationsdata"] = data
     return said
+
+
+def _in_force(told: Iterable[OverTime], begin: str | None) -> Json:
+    """The values that hold from a moment on."""
+    return {name: value for said, *period in told if _holds(period, begin) for name, value in said.items()}
 
 
 def _holds(period: list[str | None], begin: str | None) -> bool:

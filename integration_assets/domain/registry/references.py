@@ -10,10 +10,21 @@ from typing import Any, cast
 Json = dict[str, Any]
 
 
+def pieces(content: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
+    """All pieces of a part (attributter, tilstande, relationer) of a body or registration, whatever their group."""
+    groups: Mapping[str, list[Mapping[str, Any]]] = content.get(part) or {}
+    return [piece for group in groups.values() for piece in group]
+
+
+def targets(content: Mapping[str, Any], relation: str) -> list[str]:
+    """The uuids, sorted, each once, that a relation leads to at any time."""
+    relations: Mapping[str, list[Mapping[str, Any]]] = content.get("relationer") or {}
+    return sorted({str(item["uuid"]) for item in relations.get(relation) or [] if item.get("uuid")})
+
+
 def referenced(content: Mapping[str, Any]) -> set[str]:
     """All uuids, in lower case, that the relations of a body or registration lead to."""
-    relations: Mapping[str, list[Mapping[str, Any]]] = content.get("relationer") or {}
-    return {str(item["uuid"]).lower() for items in relations.values() for item in items if item.get("uuid")}
+    return {str(item["uuid"]).lower() for item in pieces(content, "relationer") if item.get("uuid")}
 
 
 def renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> Json:
@@ -27,7 +38,8 @@ def renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> Json:
         other = names.get(target.lower()) if target else None
         return dict(item) if other is None else {**item, "uuid": other}
 
-    return {**content, "relationer": {name: [item_renamed(item) for item in items] for name, items in relations.items()}}
+    new = {name: [item_renamed(item) for item in items] for name, items in relations.items()}
+    return {**content, "relationer": new}
 
 
 def object_renamed(obj: Mapping[str, Any], names: Mapping[str, str]) -> Json:

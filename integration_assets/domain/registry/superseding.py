@@ -1,4 +1,4 @@
-"""How an object that another one stands for ends in the registry (LoRa): by what is laid over it, nothing is taken away.
+"""How an object that another stands for ends in the registry (LoRa): nothing is taken away, its end is laid over it.
 
 Duplicates, and roles that nobody has, are made inactive from a day on by a PATCH. All that they say, also what other
 systems added, stays readable; who refers to them finds them, inactive.
@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from integration_assets.domain.registry.content import moment
-from integration_assets.domain.registry.time import ALWAYS_TO, Period, midnight, validity
+from integration_assets.domain.registry.time import ALWAYS_TO, Period, midnight, period_of, validity
 
 Json = dict[str, Any]
 
@@ -28,9 +28,7 @@ _STATES: Final = {
 """Group of the state, its name, and what it is while an object runs and afterwards."""
 
 
-def superseded(
-    adopted: pl.DataFrame, desired_ids: pl.Series, unresolved_co_customers: Collection[str]
-) -> pl.DataFrame:
+def superseded(adopted: pl.DataFrame, desired_ids: pl.Series, unresolved_co_customers: Collection[str]) -> pl.DataFrame:
     """The adopted objects that end: object_id (the registry's uuid), business_key, supply_area, SUPERSEDED_ROWS.
 
     `adopted` is the cross reference with `adopted_on`, on which they end; `desired_ids` are computed ids of all objects
@@ -77,6 +75,13 @@ def ending(lora_class: str, found: Mapping[str, Any], day: str, actor: str) -> J
     if lora_class == "indsats/indsats" and (pieces := _ended_pieces(registration, day, begin)):
         body["attributter"] = {"indsatsegenskaber": pieces}
     return body
+
+
+def runs_on(lora_class: str, registration: Mapping[str, Any]) -> bool:
+    """Whether a registration, with all its periods, says that the object is active for ever."""
+    group, state, running, _ended = _STATES[lora_class]
+    states: Mapping[str, list[Mapping[str, Any]]] = registration.get("tilstande") or {}
+    return any(piece.get(state) == running and period_of(piece).end is None for piece in states.get(group) or [])
 
 
 def _ended_pieces(registration: Mapping[str, Any], day: str, begin: str) -> list[Json]:
