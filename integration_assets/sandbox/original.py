@@ -199,9 +199,11 @@ class _Agent:
         nobody = self._has("no_party", row)
         main = self._bodies.role(since, ROLE_CUSTOMER, None if nobody else party, relation)
         role = self._registry.create(ROLE, main)
-        if nobody:
+        if nobody and _complete(row.id_number):
             self._planted.fault("without_party", ROLE, role)
-        elif since[:10] != row.moved_in and _complete(row.id_number):
+        elif nobody:
+            self._planted.ending.append(role)
+        elif since[:10] != row.moved_in and _complete(row.id_number) and not self._has("doubled_role", row):
             self._planted.fault("process_time", ROLE, role)
         if self._has("doubled_role", row):
             self._planted.copies.append([ROLE, [role, self._registry.create(ROLE, main)]])
@@ -212,8 +214,10 @@ class _Agent:
             second = self._registry.create(
                 ROLE, self._bodies.role(since, code, self._party(co, row, since, as_co=True), relation)
             )
-            if wrong:
+            if wrong and _complete(row.co_id_number):
                 self._planted.fault("role_code", ROLE, second)
+            elif wrong:  # whose it is only the register can tell: another takes its place
+                self._planted.ending.append(second)
             if co.endswith("0000"):
                 (self._planted.waiting if row.co is None else self._planted.ending).append(second)
 

@@ -162,6 +162,12 @@ def _parties(
             pl.coalesce("supply_area", "area_of_role").alias("supply_area"),
         )
     )
+    # Of copies, roles may lead to one only.
+    known = pl.when(pl.col("object_id").is_not_null())
+    placed = placed.with_columns(
+        known.then(pl.col(name).drop_nulls().first().over("object_id")).otherwise(pl.col(name)).alias(name)
+        for name in ("business_key", "supply_area")
+    )
     ranked = _ranked(placed, found.customer_roles["parties"].explode(), standing)
     return ranked.with_columns(pl.col("superseded") | (pl.col("kind") == "incomplete_person"))
 
