@@ -60,6 +60,11 @@ class Adoptions:
         """The whole cross reference: frame of STORED."""
         return self._fetch("true", [])
 
+    def are_any(self) -> bool:
+        """Whether anything was ever adopted."""
+        with self._engine.connect() as connection:
+            return bool(connection.execute(sa.text("SELECT EXISTS (SELECT FROM adopted_object)")).scalar_one())
+
     def registry_ids(self, object_ids: Iterable[str]) -> dict[str, str]:
         """The uuids in the registry of those of these objects that were adopted, by computed id."""
         found = self._fetch("NOT superseded AND object_id = ANY(%s)", [list(object_ids)])

@@ -36,6 +36,8 @@ class AdoptedReader:
 
     def read_many(self, lora_class: str, ids: Iterable[str]) -> dict[str, Json]:
         """As `LoraClient.read_many`. References to superseded objects come as references to who stands for them."""
+        if not self._adoptions.are_any():
+            return self._client.read_many(lora_class, ids)
         wanted = list(ids)
         registry_ids = self._adoptions.registry_ids(wanted)
         read = self._client.read_many(lora_class, (registry_ids.get(each, each) for each in wanted))

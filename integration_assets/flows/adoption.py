@@ -130,7 +130,6 @@ def read_registry(client: LoraClient, organisation: str, utility: str) -> Found:
         for entity, relation in _OWNER.items()
     }
     relations = owned["customer_relations"].filter(pl.col("utility") == utility)
-    ids = frozenset(relations.get_column("registry_id"))
     functions, efforts = LORA_CLASSES["customer_roles"][0], LORA_CLASSES["agreements"][0]
     roles = (
         (functions, each)
@@ -141,9 +140,9 @@ def read_registry(client: LoraClient, organisation: str, utility: str) -> Found:
     return Found(
         customers=owned["customers"],
         customer_relations=relations,
-        customer_roles=_leading_to(found_frame("customer_roles", roles), ids),
+        customer_roles=_leading_to(found_frame("customer_roles", roles), relations),
         installations=owned["installations"].filter(pl.col("utility") == utility),
-        agreements=_leading_to(found_frame("agreements", agreements), ids),
+        agreements=_leading_to(found_frame("agreements", agreements), relations),
     )
 
 
@@ -151,10 +150,11 @@ def _read(client: LoraClient, lora_class: str, **condition: str) -> Iterator[Jso
     yield from client.read_many(lora_class, client.search(lora_class, **condition)).values()
 
 
-def _leading_to(frame: pl.DataFrame, relation_ids: frozenset[str]) -> pl.DataFrame:
+def _leading_to(frame: pl.DataFrame, relations: pl.DataFrame) -> pl.DataFrame:
     """The objects that lead to one of these customer relations; one with several codes is there once."""
-    leads = pl.col("relations").list.eval(pl.element().is_in(list(relation_ids))).list.any()
-    return frame.filter(leads).unique("registry_id", keep="first", maintain_order=True)
+    leading = frame.select("registry_id", pl.col("relations").alias("relation")).explode("relation")
+    ours = leading.join(relations.select(pl.col("registry_id").alias("relation")), on="relation", how="semi")
+    return frame.join(ours, on="registry_id", how="semi").unique("registry_id", keep="first", maintain_order=True)
 
 
 def _read_source(means: Means, found: Found, as_of: date) -> Source:
