@@ -163,9 +163,9 @@ class _Agent:
         return chosen
 
     def _naming(self) -> dict[str, int]:
-        """How many rows name each party."""
+        """How many rows, read or not, name each party."""
         counts: dict[str, int] = {}
-        for row in self.imported:
+        for row in self.town.customers.values():
             for party in (row.party, row.co):
                 if party is not None:
                     counts[party] = counts.get(party, 0) + 1
