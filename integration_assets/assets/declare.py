@@ -77,8 +77,12 @@ def delivery_asset(
     kinds: set[str],
     ins: Mapping[str, dg.AssetIn] | None = None,
     deps: Sequence[dg.AssetKey] = (),
+    schema: pl.Schema | None = None,
 ) -> Decorator:
-    """Declares an asset that delivers an entity to an outside system; the delivery table keeps what was sent."""
+    """Declares an asset that delivers an entity to an outside system; the delivery table keeps what was sent.
+
+    `schema` is that of its rows where it is none of the entities of CRM or registry.
+    """
     table = CRM_TABLES[entity] if system == "crm" else None
     decorated = dg.asset(
         key=dg.AssetKey([system, entity]),
@@ -90,7 +94,9 @@ def delivery_asset(
         deps=list(deps),
         partitions_def=SUPPLY_AREAS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        metadata={"dagster/column_schema": column_schema(table) if table else plain_schema(REGISTRY_ROWS[entity])},
+        metadata={
+            "dagster/column_schema": column_schema(table) if table else plain_schema(schema or REGISTRY_ROWS[entity])
+        },
     )
     return _referenced(decorated)
 

@@ -10,8 +10,10 @@ import polars as pl
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
+from integration_assets.cache.deliveries import DesireCounts
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
+from integration_assets.domain.registry.superseding import SUPERSEDED_ROWS
 from integration_assets.domain.tables import (
     KMD_INSTALLATIONS,
     RESOLVED_BILLING_ADDRESSES,
@@ -19,9 +21,17 @@ from integration_assets.domain.tables import (
     RESOLVED_CUSTOMERS,
     RESOLVED_INSTALLATION_ADDRESSES,
 )
-from integration_assets.flows.delivery import deliver, registry_sender
+from integration_assets.flows.delivery import DeliveryReport, deliver, registry_sender
 from integration_assets.flows.identity import object_ids
-from integration_assets.flows.registry import SYSTEM, desired_customers, desired_roles, desiring, with_history
+from integration_assets.flows.registry import (
+    SYSTEM,
+    desired_customers,
+    desired_roles,
+    desired_superseded,
+    desiring,
+    with_history,
+)
+from integration_assets.flows.superseding import SUPERSEDED, superseded_sender
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -168,12 +178,40 @@ def lora_agreements(
         deliver_rows(context, store, lora, "agreements", counts)
 
 
+@delivery_asset(
+    SYSTEM,
+    SUPERSEDED,
+    description="Objects that an adopted registry had twice, and roles that nobody has: made inactive, nothing is "
+    "deleted. Empty where no registry was adopted.",
+    kinds=KINDS,
+    schema=SUPERSEDED_ROWS,
+    deps=[dg.AssetKey([SYSTEM, name]) for name in ("customer_roles", "agreements")],
+)
+def lora_superseded(context: dg.AssetExecutionContext, cache: CacheResource, lora: LoraResource) -> None:
+    """Ends what others stand for, after those who referred to it were written anew."""
+    store, areas = cache.get(), areas_of(context)
+    rejections = store.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas)
+    with journaled(context, store) as counts:
+        rows = desired_superseded(store, areas, rejections=rejections)
+        _count(store.deliveries.desire(SYSTEM, SUPERSEDED, rows), counts)
+        with (
+            counting_requests(SYSTEM, lora.get(), counts),
+            ThreadPoolExecutor(lora.settings.lora_workers) as pool,
+        ):
+            send = superseded_sender(lora.get(), lora.tenant, pool)
+            report = deliver(store.deliveries, SYSTEM, SUPERSEDED, send, areas=areas, workers=pool)
+        record_report(context, report, SUPERSEDED, counts)
+
+
 def desire(store: Cache, entity: str, rows: pl.DataFrame, as_of: date, counts: dict[str, int]) -> None:
     """States what the registry should hold of an entity, values that changed from the business day on.
 
     Adds to the counts how many objects, and how many as before.
     """
-    compared = store.deliveries.desire(SYSTEM, entity, with_history(entity, rows, store, as_of))
+    _count(store.deliveries.desire(SYSTEM, entity, with_history(entity, rows, store, as_of)), counts)
+
+
+def _count(compared: DesireCounts, counts: dict[str, int]) -> None:
     counts["desired"] = compared.new + compared.changed + compared.unchanged
     counts["unchanged"] = compared.unchanged
 
@@ -192,10 +230,23 @@ def deliver_rows(
         ThreadPoolExecutor(lora.settings.lora_workers) as pool,
     ):
         send = registry_sender(
-            lora.get(), entity, lora.tenant, pool, dialect=lora.dialect, revives=lora.settings.lora_revives
+            lora.get(),
+            entity,
+            lora.tenant,
+            pool,
+            dialect=lora.dialect,
+            revives=lora.settings.lora_revives,
+            adoptions=store.adoptions,
         )
         wanted = areas_of(context) if areas is None else areas
         report = deliver(store.deliveries, SYSTEM, entity, send, areas=wanted, workers=pool)
+    record_report(context, report, entity, counts)
+
+
+def record_report(
+    context: dg.AssetExecutionContext, report: DeliveryReport, entity: str, counts: dict[str, int]
+) -> None:
+    """Adds the outcomes of a delivery to the counts and warns of those that failed."""
     counts |= report.counts()
     for text, number in report.errors.items():
         context.log.warning("%s objects of %s were not delivered and are tried again: %s", number, entity, text)

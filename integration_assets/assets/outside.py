@@ -27,7 +27,7 @@ LORA = _outside(
     {"rest"},
     [
         dg.AssetKey(["lora", name])
-        for name in ("customers", "customer_relations", "customer_roles", "installations", "agreements")
+        for name in ("customers", "customer_relations", "customer_roles", "installations", "agreements", "superseded")
     ],
 )
 DYNAMICS = _outside(

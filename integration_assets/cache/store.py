@@ -7,6 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache import snapshots
+from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries
@@ -46,6 +47,11 @@ class Cache:
     def drifts(self) -> Drifts:
         """What outside systems hold otherwise than it was delivered."""
         return Drifts(self.engine, self.cipher)
+
+    @cached_property
+    def adoptions(self) -> Adoptions:
+        """Which uuids our objects have in a registry that had them before us."""
+        return Adoptions(self.engine)
 
     @cached_property
     def rejections(self) -> Rejections:

@@ -133,6 +133,29 @@ counts how often in a row they were ordered to be delivered again, at last on `r
 
 `differences` is a list of [field, delivered, found], masked; `registered_at` since when the system says so."""
 
+adopted_object = sa.Table(
+    "adopted_object",
+    metadata,
+    sa.Column("registry_id", sa.Text, primary_key=True),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("lora_class", sa.Text, nullable=False),
+    sa.Column("object_id", sa.Text),
+    sa.Column("business_key", sa.Text),
+    sa.Column("supply_area", sa.Text),
+    sa.Column("superseded", sa.Boolean, nullable=False),
+    sa.Column("adopted_on", sa.Date, nullable=False),
+)
+"""Objects that the registry had before us: `object_id` is the computed one that each stands for, or stood for where it
+is superseded by another. `business_key` is a customer or installation number; without a supply area KMD EE does not
+know it."""
+sa.Index(
+    "uq_adopted_object_id",
+    adopted_object.c.object_id,
+    unique=True,
+    postgresql_where=sa.text("NOT superseded"),
+)
+sa.Index("ix_adopted_object_supply_area", adopted_object.c.supply_area)
+
 rejection = sa.Table(
     "rejection",
     metadata,

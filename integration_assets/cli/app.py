@@ -1,7 +1,7 @@
 """The command line application: one command per function, each in a module of its own."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,7 @@ app.add_typer(registry, name="registry")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]
+AdoptedSystem = Literal["lora"]
 Seed = Annotated[int, typer.Option(help="The same seed and size give the same town.")]
 
 
@@ -105,6 +106,25 @@ def drift(
     from integration_assets.cli.drift import show_drift
 
     show_drift(everything=everything, entities=entity or [], repair=repair, as_json=as_json, data_dir=data_dir)
+
+
+@app.command()
+def adopt(
+    system: Annotated[AdoptedSystem, typer.Option(help="The outside system whose objects are adopted.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tells everything and remembers nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of tables.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Writes JSON and CSV to <data-dir>/adoption.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
+) -> None:
+    """Tells which objects of a system that others filled are ours, and what the next runs repair in them.
+
+    Fills the cross reference; the system itself is never written. May be repeated. Exits with 3 when settings are
+    missing, 2 when a system does not answer.
+    """
+    from integration_assets.cli.adopt import adopt_registry
+
+    del system  # the registry is the only one so far
+    raise typer.Exit(adopt_registry(dry_run=dry_run, as_json=as_json, report=report, data_dir=data_dir))
 
 
 @app.command()

@@ -31,6 +31,9 @@ from integration_assets.domain.registry.dialect import ClassFields
 IDS_PER_LIST = 90
 """A list call is one request line of at most 4,094 bytes: 96 ids without, 90 with the period of validity."""
 
+IDS_PER_PAGE = 1000
+"""Ids of a search asked for at once."""
+
 _ALL_VALIDITY = [("virkningfra", "-infinity"), ("virkningtil", "infinity")]
 _CLASS = re.compile(r"[a-z]+/[a-z]+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -101,6 +104,27 @@ class LoraClient:
         """
         found = self._list(lora_class, ids)
         return {item["id"]: item for item in found if ended or _life_cycle_code(item) != "Slettet"}
+
+    def search(self, lora_class: str, **conditions: str) -> Iterator[str]:
+        """The uuids, each once, of the objects that are not deleted and of which all conditions hold at any time.
+
+        Conditions by LoRa's names of attributes, states and relations, e.g. ``tilhoerer="<uuid>"``; at least one, since
+        LoRa answers a search without any otherwise. Asked for page by page. LoRa has no cursor: objects that others
+        write meanwhile may be missed.
+        """
+        if not conditions:
+            raise ValueError("A search needs a condition.")
+        path, first = f"/{_checked_class(lora_class)}", 0
+        seen: set[str] = set()
+        while True:
+            paging = [("foersteresultat", str(first)), ("maximalantalresultater", str(IDS_PER_PAGE))]
+            answer = self._call("GET", path, params=[*conditions.items(), *paging, *_ALL_VALIDITY])
+            page = [each for group in json_answer(answer, f"GET {path}")["results"] for each in group]
+            yield from (each for each in page if each not in seen)
+            seen.update(page)
+            if len(page) < IDS_PER_PAGE:
+                return
+            first += len(page)
 
     def life_cycle(self, lora_class: str, ids: Iterable[str]) -> dict[str, str]:
         """The life-cycle code (livscykluskode) of each id that LoRa has ever had, e.g. Importeret or Slettet."""

@@ -173,3 +173,8 @@ def _field(side: str, name: str) -> pl.Expr:
     """A field of a JSON payload as text; null when missing or null."""
     value = pl.col(side).str.json_path_match(f"$.{name}")
     return pl.when(value != "null").then(value)
+
+
+def masked_personal_numbers(column: str) -> pl.Expr:
+    """The texts of a column, what has the form of a personal number in them without its digits."""
+    return pl.col(column).str.replace_all(r"\b\d{6}-?\d{4}\b", _MASK * 10)

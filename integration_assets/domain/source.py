@@ -29,6 +29,7 @@ __all__ = [
     "REJECTIONS",
     "Cleaned",
     "Explained",
+    "clean_by_number",
     "clean_customers",
     "clean_installations",
     "explain_vanished",
@@ -251,10 +252,8 @@ def explain_vanished(known: pl.DataFrame, reread: pl.DataFrame, *, window_start:
 
     Rows that are kept stay in the supply area they are known in.
     """
-    group = {name.lower(): name for name in reread.columns}["afregningsgrpnr"]
-    excluded = (whole_number(group) == EXCLUDED_SETTLEMENT_GROUP).fill_null(False)
-    placed = pl.any_horizontal(pl.col(column.name).is_not_null() for column in PLACE_COLUMNS)
-    today = clean_customers(reread.filter(placed & ~excluded), digits)
+    excluded, placed = _in_excluded_group(reread), _has_place()
+    today = clean_by_number(reread, digits)
     columns = list(KMD_CUSTOMERS.schema)
     beside_area = [name for name in columns if name != "supply_area"]
     unchanged = known.join(today.rows, on=beside_area, how="semi", nulls_equal=True)["customer_number"]
@@ -286,6 +285,23 @@ def explain_vanished(known: pl.DataFrame, reread: pl.DataFrame, *, window_start:
         left=judged.filter(pl.col("why").is_not_null()).select(list(LEFT)),
         rejections=pl.concat([_vanished(judged.filter(pl.col("why") == "not_in_source")), today.rejections]),
     )
+
+
+def clean_by_number(reread: pl.DataFrame, digits: int) -> Cleaned:
+    """The customers of a raw frame that was read by key, as `clean_customers`.
+
+    Left out: those of the excluded settlement group (AfregningsgrpNr), and those without a consumption place.
+    """
+    return clean_customers(reread.filter(_has_place() & ~_in_excluded_group(reread)), digits)
+
+
+def _in_excluded_group(reread: pl.DataFrame) -> pl.Expr:
+    group = {name.lower(): name for name in reread.columns}["afregningsgrpnr"]
+    return (whole_number(group) == EXCLUDED_SETTLEMENT_GROUP).fill_null(False)
+
+
+def _has_place() -> pl.Expr:
+    return pl.any_horizontal(pl.col(column.name).is_not_null() for column in PLACE_COLUMNS)
 
 
 def _numbers(raw: pl.DataFrame) -> pl.Series:

@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.deliveries import Claim, Deliveries, Delivery, Outcome
 from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.dialect import PLAIN, Dialect
-from integration_assets.domain.registry.objects import Tenant, in_two_steps, lora_class, to_object
+from integration_assets.domain.registry.objects import Tenant, lora_class, to_object
+from integration_assets.flows.adopted import AdoptedBatch, Body
 from integration_assets.flows.pipeline import Pipeline, Send
 
 CLAIM_ROWS = 400
@@ -111,6 +113,7 @@ def registry_sender(
     *,
     dialect: Callable[[], Dialect] = lambda: PLAIN,
     revives: bool = False,
+    adoptions: Adoptions | None = None,
 ) -> Send:
     """Sends registry rows, each object as a whole, several objects at once.
 
@@ -122,32 +125,48 @@ def registry_sender(
     registry is asked about objects that were never delivered whether it has them already, deleted or passive. That is a
     list call for every 90 objects of a first load, and only needed where others wrote under our ids before, or where
     the cache was lost.
+
+    `adoptions` is the cross reference of a registry that had objects of ours before us: they are written under their
+    own uuids, and what others put into them stays (`flows.adopted`).
     """
 
-    def send_one(row: Delivery, written: Dialect, revive: bool) -> Outcome:
+    def written(row: Delivery, form: Dialect) -> Body | Outcome:
         try:
-            of_class = lora_class(entity, row.desired)
-            whole, over_time = in_two_steps(of_class, to_object(entity, row.desired, tenant, written))
-            client.put(of_class, row.object_id, whole, revive=revive)
-            if over_time is not None:
-                client.patch(of_class, row.object_id, over_time)
+            content = to_object(entity, row.desired, tenant, form)
+        except ValueError as error:
+            return _not_sendable(row, error)
+        return Body(row.object_id, lora_class(entity, row.desired), content)
+
+    def send_one(row: Delivery, body: Body | Outcome, batch: AdoptedBatch, revive: bool) -> Outcome:
+        if isinstance(body, Outcome):
+            return body
+        try:
+            batch.put(body, revive=revive)
         except NotAllowedError:
             raise
         except CallError as error:
             return failure(row, error)
         except ValueError as error:
-            return Outcome(row.object_id, ok=False, error_code="not_sendable", error_text=str(error), permanent=True)
-        return Outcome(row.object_id, ok=True, external_ref=row.object_id)
+            return _not_sendable(row, error)
+        return Outcome(row.object_id, ok=True, external_ref=batch.registry_id(row.object_id))
 
     def send(rows: Sequence[Delivery]) -> list[Outcome]:
         try:
-            written = dialect()
+            form = dialect()
+            bodies = list(pool.map(lambda row: written(row, form), rows))
+            batch = AdoptedBatch(client, adoptions, [body for body in bodies if isinstance(body, Body)])
             ended = _ended(client, entity, rows) if revives else frozenset[str]()
         except TransientError as error:
             return [failure(row, error) for row in rows]
-        return list(pool.map(lambda row: send_one(row, written, row.revive or row.object_id in ended), rows))
+        return list(
+            pool.map(lambda row, body: send_one(row, body, batch, row.revive or row.object_id in ended), rows, bodies)
+        )
 
     return send
+
+
+def _not_sendable(row: Delivery, error: ValueError) -> Outcome:
+    return Outcome(row.object_id, ok=False, error_code="not_sendable", error_text=str(error), permanent=True)
 
 
 def _ended(client: LoraClient, entity: str, rows: Sequence[Delivery]) -> frozenset[str]:

@@ -22,6 +22,7 @@ from integration_assets.clients.lora import IDS_PER_LIST, LoraClient
 from integration_assets.domain.registry.drift import CHANGED, KINDS, NEWER, REVIVED, Drift, drift_of
 from integration_assets.domain.registry.objects import LORA_CLASSES, Tenant, from_object, lora_class
 from integration_assets.domain.rolling import turn
+from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.registry import SYSTEM
 from integration_assets.settings import Settings
 
@@ -133,10 +134,11 @@ def _compared(means: Means, entity: str, object_ids: Sequence[str], asking: Sema
     by_class: dict[str, list[str]] = {}
     for each in delivered:
         by_class.setdefault(lora_class(entity, each.delivered), []).append(each.object_id)
+    reader = AdoptedReader(means.client, means.cache.adoptions)
     found: dict[str, dict[str, Any]] = {}
     for of_class, ids in by_class.items():
         with asking:
-            found |= means.client.read_many(of_class, ids, ended=True)
+            found |= reader.read_many(of_class, ids, ended=True)
     return [
         (
             each,

@@ -14,6 +14,7 @@ from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.registry import desired, history
 from integration_assets.domain.registry.continuity import continue_roles
+from integration_assets.domain.registry.superseding import superseded
 from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows.parties import named_parties, party_frame
 
@@ -115,3 +116,16 @@ def with_history(entity: str, rows: pl.DataFrame, cache: Cache, as_of: date) -> 
         return rows
     before = cache.deliveries.before(SYSTEM, entity, rows, REGISTRY_ROWS[entity])
     return history.continued(entity, rows, before, as_of)
+
+
+def desired_superseded(cache: Cache, areas: Sequence[str], *, rejections: pl.DataFrame) -> pl.DataFrame:
+    """Objects of an adopted registry that end because others stand for them (`domain.registry.superseding`).
+
+    `rejections` are those of resolved/customers for the same areas.
+    """
+    adopted = cache.adoptions.of_areas(areas)
+    if adopted.is_empty():
+        return superseded(adopted, pl.Series(dtype=pl.String), ())
+    entities = adopted.get_column("entity").unique()
+    desired_ids = [each for entity in entities for each in cache.deliveries.object_ids(SYSTEM, entity, None)]
+    return superseded(adopted, pl.Series(desired_ids, dtype=pl.String), unresolved_co_customers(rejections))

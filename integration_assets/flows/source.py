@@ -9,7 +9,14 @@ import polars as pl
 from integration_assets.cache.store import Cache
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain import gates
-from integration_assets.domain.source import clean_customers, clean_installations, explain_vanished, supply_area
+from integration_assets.domain.source import (
+    REJECTIONS,
+    clean_by_number,
+    clean_customers,
+    clean_installations,
+    explain_vanished,
+    supply_area,
+)
 from integration_assets.domain.tables import KMD_CUSTOMERS, REGISTRY_ROWS
 
 
@@ -36,11 +43,14 @@ def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: dat
 
     A row known before that is no longer in the window is read again by its number without the date filter: a
     retroactive move-out gets its end, a row that ended before or moved to another area is let go, one that the source
-    no longer has is rejected and left as it was. Raises GateClosed when an implausible share would vanish.
+    no longer has is rejected and left as it was. A customer relation that an adopted registry had is read so too, once.
+    Raises GateClosed when an implausible share would vanish.
     """
     window_start = as_of - timedelta(days=limits.window_days)
     postcodes = _postcodes(kmd_ee, areas, limits.area_digits)
     cleaned = clean_customers(kmd_ee.customers(postcodes, as_of, window_start), limits.area_digits)
+    adopted = _read_once(kmd_ee, cache, areas, cleaned.rows, limits.area_digits)
+    cleaned = SourceRead(pl.concat([cleaned.rows, adopted.rows]), pl.concat([cleaned.rejections, adopted.rejections]))
     known = cache.read(KMD_CUSTOMERS, list(areas), columns=["customer_number"])
     gone = known.join(cleaned.rows, on="customer_number", how="anti")
     if gone.is_empty():
@@ -62,6 +72,21 @@ def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: dat
         pl.concat([cleaned.rows, explained.rows, unfinished]),
         rejections.unique(["record_key", "reason"], maintain_order=True),
     )
+
+
+def _read_once(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], read: pl.DataFrame, digits: int) -> SourceRead:
+    """Rows, outside the window, of customer relations that an adopted registry had and that no run has read yet.
+
+    So what ended while nobody told the registry gets its end.
+    """
+    waiting = pl.DataFrame(
+        {"customer_number": cache.adoptions.unasked_customer_numbers(areas)}, schema={"customer_number": pl.String}
+    ).join(read, on="customer_number", how="anti")
+    if waiting.is_empty():
+        return SourceRead(read.clear(), REJECTIONS.to_frame())
+    found = clean_by_number(kmd_ee.customers_by_number(waiting.get_column("customer_number").to_list()), digits)
+    here = pl.col("supply_area").is_in(list(areas))
+    return SourceRead(found.rows.filter(here), found.rejections.filter(here))
 
 
 def _not_yet_ended(rows: pl.DataFrame, cache: Cache, areas: Sequence[str]) -> pl.DataFrame:

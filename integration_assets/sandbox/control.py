@@ -24,6 +24,7 @@ from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 
 TOWN_MODULE = "integration_assets.sandbox.town"
+ORIGINAL_MODULE = "integration_assets.sandbox.original"
 
 
 class Control:
@@ -42,6 +43,8 @@ class Control:
         self._options = options
         self._log = log
         self._faults = faults
+        self.registry_url: str | None = None
+        """Where the registry answers, once it is served."""
         # Building a town and playing a day read and write the whole store: one at a time.
         self._town_lock = asyncio.Lock()
 
@@ -57,6 +60,7 @@ class Control:
             ("/deliver-events", self.deliver_events, "POST"),
             ("/town", self.build_town, "POST"),
             ("/day", self.play_day, "POST"),
+            ("/original", self.fill_registry, "POST"),
             ("/truth", self.truth, "GET"),
             ("/reset", self.reset, "POST"),
         ]
@@ -141,6 +145,24 @@ class Control:
         if body is None or not isinstance(body.get("day"), int):
             return _refusal('expected {"day": number}')
         return await self._town("play_day", self._store, self._options.kmd_ee_url, body["day"])
+
+    async def fill_registry(self, request: Request) -> Response:
+        """Fill the registry from the town as AVA's first integration did: `{"seed": number}`; what it left there."""
+        body = await _object(request)
+        if body is None or self.registry_url is None or not isinstance(body.get("seed", 1), int):
+            return _refusal('expected {"seed": number}, and a sandbox with the registry (lora)')
+        original = importlib.import_module(ORIGINAL_MODULE)
+        async with self._town_lock:
+            planted = await asyncio.to_thread(
+                original.fill,
+                self._store,
+                self.registry_url,
+                organisation=self._options.settings["lora_organisation"],
+                actor=self._options.settings["lora_actor"],
+                extended=self._options.lora_extension_fields,
+                seed=body.get("seed", 1),
+            )
+        return JSONResponse(planted)
 
     async def truth(self, _request: Request) -> Response:
         """What the town knows to be true."""

@@ -82,8 +82,8 @@ async def _serve(options: SandboxOptions) -> None:
         fault_body = getattr(application.state, "fault_body", None)
         applications[name] = Boundary(application, name, faults[name], log, fault_body)
     outbox = EventOutbox(store, options.data_dir / OUTBOX_FOLDER)
-    control = Control(store, options, log, faults, outbox).application()
-    applications["control"] = Boundary(control, "control", Faults(FaultPlan()), None)
+    control = Control(store, options, log, faults, outbox)
+    applications["control"] = Boundary(control.application(), "control", Faults(FaultPlan()), None)
 
     sockets = _listen(applications, options.ports, _ports(earlier))
     secured = {name for name, module in modules.items() if options.tls and getattr(module, "MUTUAL_TLS", False)}
@@ -92,6 +92,7 @@ async def _serve(options: SandboxOptions) -> None:
         name: f"{'https' if name in secured else 'http'}://{HOST}:{listener.getsockname()[1]}"
         for name, listener in sockets.items()
     }
+    control.registry_url = urls.get("lora")
     given = {"sp_certificate": str(keys.client), "sp_ca": str(keys.authority)} if secured and keys is not None else {}
     if keys is not None and EVENTS_SYSTEM in modules:
         given |= await _serve_events(options, keys, outbox, earlier.get("settings", {}))

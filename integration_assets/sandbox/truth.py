@@ -139,7 +139,7 @@ def _never_shown(contacts: dict[str, Json]) -> set[str]:
 
 
 def _account(row: Customer, place: Place, day: str) -> Json:
-    return {"name": f"{UTILITY}, {_line(place)}", "address_id": place.address_id, **_life(row, day)}
+    return {"name": f"{UTILITY}, {place_line(place)}", "address_id": place.address_id, **_life(row, day)}
 
 
 def _life(row: Customer, day: str) -> Json:
@@ -150,7 +150,7 @@ def _ended(end: str | None, day: str) -> bool:
     return end is not None and end <= day
 
 
-def _line(place: Place | Alternative) -> str:
+def place_line(place: Place | Alternative) -> str:
     """Street, number and letter, floor and door, postal code and city, as typed, single blanks between."""
     door = "" if place.door == "-" else place.door
     street = f"{place.street} {place.number}{place.letter or ''} {place.floor or ''}{door}"

@@ -19,18 +19,31 @@ _CONTACT_FIELDS = (
 )  # fmt: skip
 
 
-def compare_registry(lora_url: str, truth: Mapping[str, Any]) -> list[Difference]:
-    """All differences between the registry and the truth. Raises httpx.HTTPError when it cannot be read."""
+Objects = Callable[[str], list[RegistryObject]]
+Reader = Callable[[str, str], list[RegistryObject]]
+"""Gives the objects of a class: address of the registry, class."""
+
+
+def compare_registry(lora_url: str, truth: Mapping[str, Any], read: Reader = registry_objects) -> list[Difference]:
+    """All differences between the registry and the truth. Raises httpx.HTTPError when it cannot be read.
+
+    `read` gives the objects that count; by default all there are. Objects are told by their business keys, never by
+    uuid.
+    """
     comparison = Comparison("LoRa")
-    parties = _contacts(comparison, lora_url, truth)
-    relations = _relations(comparison, lora_url, truth)
-    _roles(comparison, lora_url, truth, parties, relations)
-    installations = _installations(comparison, lora_url, truth)
-    _agreements(comparison, lora_url, truth, relations, installations)
+
+    def objects(lora_class: str) -> list[RegistryObject]:
+        return read(lora_url, lora_class)
+
+    parties = _contacts(comparison, objects, truth)
+    relations = _relations(comparison, objects, truth)
+    _roles(comparison, objects, truth, parties, relations)
+    installations = _installations(comparison, objects, truth)
+    _agreements(comparison, objects, truth, relations, installations)
     return comparison.differences
 
 
-def _contacts(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+def _contacts(comparison: Comparison, objects: Objects, truth: Mapping[str, Any]) -> dict[str, str]:
     """Compares parties as they are on the town's day, and their history; returns their numbers in force by uuid."""
     today = truth["as_of"]
     readers = {"organisation/bruger": _person, "organisation/organisation": _company}
@@ -46,7 +59,7 @@ def _contacts(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -
     found: list[tuple[Key, Json]] = []
     numbers: dict[str, str] = {}
     for lora_class, read in readers.items():
-        for obj in registry_objects(lora_url, lora_class):
+        for obj in objects(lora_class):
             contact = read(obj.on(today))
             numbers[obj.id] = contact["number"]
             history = truth["contacts"].get(contact["number"], {}).get("history", {})
@@ -131,10 +144,10 @@ def _stands(obj: RegistryObject, relation: str, today: str, active: str) -> str 
     return obj.latest_uuid(relation) if ended else obj.on(today).uuid(relation)
 
 
-def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+def _relations(comparison: Comparison, objects: Objects, truth: Mapping[str, Any]) -> dict[str, str]:
     """Compares customer relations; returns their customer numbers by uuid."""
-    objects = registry_objects(lora_url, "organisation/interessefaellesskab")
-    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in objects}
+    found_objects = objects("organisation/interessefaellesskab")
+    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in found_objects}
     expected: dict[Key, Json] = {
         (number,): {field: account[field] for field in ("name", "address_id", "valid_from", "valid_to")}
         for number, account in truth["accounts"].items()
@@ -148,7 +161,7 @@ def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) 
                 **_validity(obj, "Aktiv"),
             },
         )
-        for obj in objects
+        for obj in found_objects
     ]
     comparison.objects("customer relation", expected, found)
     return numbers
@@ -156,7 +169,7 @@ def _relations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) 
 
 def _roles(
     comparison: Comparison,
-    lora_url: str,
+    objects: Objects,
     truth: Mapping[str, Any],
     parties: Mapping[str, str],
     relations: Mapping[str, str],
@@ -170,7 +183,7 @@ def _roles(
         for role in truth["roles"]
     }
     found: list[tuple[Key, Json]] = []
-    for obj in registry_objects(lora_url, "organisation/organisationfunktion"):
+    for obj in objects("organisation/organisationfunktion"):
         relation = relations.get(obj.uuid("tilknyttedeinteressefaellesskaber") or "", "?")
         party = parties.get(obj.uuid("tilknyttedebrugere") or "", "?")
         kind = obj.urn("organisatoriskfunktionstype")
@@ -180,10 +193,10 @@ def _roles(
     comparison.objects("customer role", expected, found)
 
 
-def _installations(comparison: Comparison, lora_url: str, truth: Mapping[str, Any]) -> dict[str, str]:
+def _installations(comparison: Comparison, objects: Objects, truth: Mapping[str, Any]) -> dict[str, str]:
     """Compares installations; returns their installation numbers by uuid."""
-    objects = registry_objects(lora_url, "klassifikation/klasse")
-    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in objects}
+    found_objects = objects("klassifikation/klasse")
+    numbers = {obj.id: obj.text("brugervendtnoegle") or "?" for obj in found_objects}
     expected: dict[Key, Json] = {
         (number,): {
             "meters": [[f"{meter[0]}, {meter[2]} {meter[1]}", *meter[:4]] for meter in installation["meters"]],
@@ -194,7 +207,7 @@ def _installations(comparison: Comparison, lora_url: str, truth: Mapping[str, An
         for number, installation in truth["installations"].items()
     }
     found: list[tuple[Key, Json]] = []
-    for obj in objects:
+    for obj in found_objects:
         fields = {
             "meters": _meters(obj),
             "own_address_id": obj.extension.get("ava_opstillingsadresse"),
@@ -223,7 +236,7 @@ def _make(integration_data: str | None) -> str | None:
 
 def _agreements(
     comparison: Comparison,
-    lora_url: str,
+    objects: Objects,
     truth: Mapping[str, Any],
     relations: Mapping[str, str],
     installations: Mapping[str, str],
@@ -242,7 +255,7 @@ def _agreements(
         for number, agreement in truth["agreements"].items()
     }
     found: list[tuple[Key, Json]] = []
-    for obj in registry_objects(lora_url, "indsats/indsats"):
+    for obj in objects("indsats/indsats"):
         number = relations.get(obj.uuid("indsatsmodtager") or "", "?")
         held = {installations.get(object_id, "?") for object_id in obj.uuids("indsatskvalitet")}
         fields = {

@@ -204,3 +204,26 @@ def test_fields_in_another_form_are_refused(other: object) -> None:
         client = LoraClient(server.url, policy=FAST)
         with pytest.raises(PermanentError, match=r"GET /organisation/bruger/fields .* another form"):
             client.served(["organisation/bruger"])
+
+
+def test_a_search_asks_page_by_page_over_all_validity_until_a_page_is_not_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integration_assets.clients.lora.IDS_PER_PAGE", 2)
+    # Somebody wrote in between: the second page begins with an id of the first.
+    pages = [["a", "b"], ["b", "c"], ["d"]]
+    with serving([Reply(200, {"results": [page]}) for page in pages]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        assert list(client.search("organisation/bruger", tilhoerer=ID)) == ["a", "b", "c", "d"]
+    assert [dict(seen.query)["foersteresultat"] for seen in server.seen] == ["0", "2", "4"]
+    assert all(
+        {"tilhoerer": ID, "maximalantalresultater": "2", "virkningfra": "-infinity", "virkningtil": "infinity"}.items()
+        <= dict(seen.query).items()
+        for seen in server.seen
+    )
+
+
+def test_a_search_without_hits_gives_none_and_one_without_condition_is_refused() -> None:
+    with serving([Reply(200, {"results": [[]]})]) as server:
+        client = LoraClient(server.url, policy=FAST)
+        assert list(client.search("indsats/indsats", indsatstype="urn:Varme")) == []
+        with pytest.raises(ValueError, match="condition"):
+            list(client.search("indsats/indsats"))

@@ -20,6 +20,8 @@ WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 DRIFT = dg.AssetKey(["drift", "lora"])
 NOTIFICATIONS = "notifications"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
+SUPERSEDED = dg.AssetKey(["lora", "superseded"])
+"""Ends in the registry: of what others stand for the CRM never hears."""
 SOURCES = [
     dg.AssetKey(["outside", name]) for name in ("kmd_ee", "address_register", "person_register", "company_register")
 ]
@@ -84,7 +86,7 @@ def test_lineage_leads_from_the_billing_system_to_the_crm(definitions: dg.Defini
     assert after == {KMD_EE}, "nothing stands before the source"
     before = graph.get_ancestor_asset_keys(DYNAMICS)
     assert set(SOURCES) <= before
-    assert {key for key, spec in _specs(definitions).items() if spec.group_name in MAIN_GROUPS} <= before
+    assert {key for key, spec in _specs(definitions).items() if spec.group_name in MAIN_GROUPS} - {SUPERSEDED} <= before
     for key in _specs(definitions, materializable=True):
         assert set(SOURCES) & graph.get_ancestor_asset_keys(key), f"{key.to_user_string()} comes from nowhere"
 

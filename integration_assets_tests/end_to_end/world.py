@@ -151,11 +151,11 @@ class World:
 
     def get(self, path: str) -> Any:
         """JSON answer of the control system."""
-        return httpx.get(self.control_url + path, timeout=120).raise_for_status().json()
+        return httpx.get(self.control_url + path, timeout=600).raise_for_status().json()
 
     def post(self, path: str, body: Any = None) -> Any:
         """Sends JSON to the control system; its JSON answer."""
-        return httpx.post(self.control_url + path, json=body or {}, timeout=120).raise_for_status().json()
+        return httpx.post(self.control_url + path, json=body or {}, timeout=600).raise_for_status().json()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from integration_assets.cache.merge import merge_partition
 from integration_assets.cache.store import Cache
 from integration_assets.domain.gates import GateClosed
+from integration_assets.domain.registry.adoption import ADOPTED
 from integration_assets.domain.tables import KMD_CUSTOMERS, REGISTRY_ROWS
 from integration_assets.flows.source import SourceLimits, SourceRead, read_customers, read_installations
 from integration_assets.sandbox import kmd_ee_tables as tables
@@ -186,3 +187,31 @@ def test_installations_come_with_all_their_meters(village: Source, store: Cache)
     assert found.rejections.is_empty()
     assert read_installations(village.kmd_ee, ["5200"], TODAY, LIMITS).rows["installation_number"].to_list() == ["502"]
     assert read_customers(village.kmd_ee, store, ["4000"], TODAY, LIMITS).rows.is_empty()
+
+
+def adopted(store: Cache, number: str, area: str) -> None:
+    """The registry had a customer relation of this number before us."""
+    row = {
+        "registry_id": f"uuid {number}", "entity": "customer_relations", "object_id": f"relation {number}",
+        "lora_class": "organisation/interessefaellesskab", "business_key": number, "supply_area": area,
+        "superseded": False,
+    }  # fmt: skip
+    store.adoptions.record(pl.DataFrame([row], schema=ADOPTED), TODAY)
+
+
+def test_a_customer_relation_of_an_adopted_registry_is_read_whenever_it_ended_until_it_was_asked_to_hold_it(
+    village: Source, store: Cache
+) -> None:
+    village.customer(1007, 101701234, Fraflytningsdato=LONG_AGO)
+    village.customer(1008, 101701234, Fraflytningsdato=LONG_AGO, AfregningsgrpNr=999)
+    for number, area in (("1001", "5000"), ("1007", "5000"), ("1008", "5000"), ("9999", "5000")):
+        adopted(store, number, area)
+    assert numbers(read(village, store, ["5200"])) == [("1003", "5200")]
+    found = read(village, store)
+    assert numbers(found) == [("1001", "5000"), ("1002", "5000"), ("1003", "5200"), ("1007", "5000")]
+    assert found.rows.filter(customer_number="1007")["moved_out"].to_list() == [LONG_AGO]
+    assert found.rejections.is_empty(), "what KMD EE does not know any more was told when it was adopted"
+    keep(store, found.rows)
+    assert numbers(read(village, store)) == numbers(found), "a run that died is repeated"
+    ask_for_ends(store, "1007", LONG_AGO)
+    assert numbers(read(village, store)) == [("1001", "5000"), ("1002", "5000"), ("1003", "5200")]

@@ -100,7 +100,7 @@ def _facts(content: Mapping[str, Any]) -> dict[Fact, Periods[str]]:
     """All that is said, each with the periods (of moments) in which it is."""
     times: dict[Fact, list[Period[str]]] = {}
     for fact, virkning in _told(content):
-        times.setdefault(fact, []).append(Period(_moment(virkning["from"]), _moment(virkning["to"])))
+        times.setdefault(fact, []).append(Period(moment(virkning["from"]), moment(virkning["to"])))
     return {fact: periods_of(periods) for fact, periods in times.items()}
 
 
@@ -124,13 +124,13 @@ def _told(content: Mapping[str, Any]) -> Iterator[tuple[Fact, Mapping[str, str]]
 def _comparable(field: str, value: Any) -> str:
     """A value in the one form that equal values share."""
     if field in _TIMESTAMPS:
-        return _moment(value) or value
+        return moment(value) or value
     if field == "integrationsdata":
         return json.dumps(unpacked(value), sort_keys=True) if unpacked(value) else value
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _moment(timestamp: str) -> str | None:
+def moment(timestamp: str) -> str | None:
     """A moment in UTC, as text of one width so that it sorts; None for ±infinity. Raises ValueError."""
     if timestamp in (ALWAYS_FROM, ALWAYS_TO):
         return None
