@@ -226,14 +226,22 @@ def test_the_landline_as_mobile_is_told_from_an_old_mobile() -> None:
     assert told(old, rows) == {("contact_data", uid(1))}
 
 
-def test_a_co_customer_with_the_name_or_phone_of_the_main_customer_is_told() -> None:
+def test_a_co_customer_with_contact_data_is_told_for_she_has_none_of_her_own_in_the_source() -> None:
     rows = source([customer("1001", ANNA, BO, phone="86123456")])
-    named, phoned, own = Scene(), Scene(), Scene()
-    named.person(1, BO, brugernavn="Anna Holm")
+    phoned, own = Scene(), Scene()
     phoned.person(1, BO, brugernavn="Bo Holm", phone="86123456")
     own.person(1, BO, brugernavn="Bo Holm")
-    assert told(named, rows) == told(phoned, rows) == {("co_customer_as_main", uid(1))}
+    assert told(phoned, rows) == {("co_customer_as_main", uid(1))}
     assert told(own, rows) == set()
+    # A main customer whose number is not complete may be Bo, and the phone his own.
+    assert told(phoned, source([customer("1001", ANNA, BO), customer("1002", f"{BO[:6]}0000")])) == set()
+
+
+def test_where_the_main_customer_has_no_contact_data_her_name_tells_it() -> None:
+    named = Scene()
+    named.person(1, BO, brugernavn="Anna Holm")
+    assert told(named, source([customer("1001", ANNA, BO)])) == {("co_customer_as_main", uid(1))}
+    assert told(named, source([customer("1001", ANNA, BO, phone="86123456")])) == set(), "he may be called so too"
 
 
 def test_an_import_that_died_is_told() -> None:
@@ -241,6 +249,16 @@ def test_an_import_that_died_is_told() -> None:
     scene.relation(2, 1001)
     kinds = {kind for kind, _ in told(scene, ROWS)}
     assert {"without_role", "without_agreement"} <= kinds
+
+
+def test_an_agreement_without_installations_may_be_right() -> None:
+    scene = Scene()
+    scene.relation(2, 1001)
+    scene.agreement(5, 2)
+    assert told(scene, source([customer("1001", ANNA)])) == {
+        *(("process_time", uid(each)) for each in (2, 5)),
+        ("without_role", uid(2)),
+    }
 
 
 def test_meters_and_titles_are_compared() -> None:

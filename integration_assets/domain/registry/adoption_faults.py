@@ -139,27 +139,23 @@ def _superseded(known: pl.DataFrame, found: Found) -> pl.DataFrame:
 def _customers(rows: pl.DataFrame, slots: pl.DataFrame, source: Source) -> list[pl.DataFrame]:
     """Parties whom KMD EE names. A co-customer has no name or contact data of her own there."""
     named = rows.filter(pl.col("user_key_wanted").is_not_null())
-    code = pl.col("role_code")
-    part = slots.group_by(pl.col("party_id").alias("object_id")).agg((code == CUSTOMER_ROLE[0]).any().alias("is_main"))
+    mains, seconds = (slots.filter(pl.col("role_code") == code) for code in _CODES)
+    silent = pl.all_horizontal(pl.col("phone", "mobile", "email").is_null())
     main_names = (
-        slots.filter(code == CO_CUSTOMER_ROLE[0])
-        .join(source.customers.select("customer_number", "name", "phone", "mobile"), on="customer_number")
+        seconds.join(source.customers.filter(silent).select("customer_number", "name"), on="customer_number")
         .group_by(pl.col("party_id").alias("object_id"))
-        .agg(
-            pl.col("name").str.strip_chars().alias("main_names"), pl.concat_list("phone", "mobile").alias("main_phones")
-        )
-        .with_columns(pl.col("main_phones").list.eval(pl.element().explode()).list.drop_nulls())
+        .agg(pl.col("name").str.strip_chars().alias("names_of_silent_mains"))
     )
-    rows = named.join(part, on="object_id", how="left").join(main_names, on="object_id", how="left")
-    is_main, is_person = pl.col("is_main"), pl.col("party_kind") == "person"
+    rows = named.join(main_names, on="object_id", how="left")
+    # A main customer whose number is not complete there may be anybody born that day.
+    may_be = mains.filter(pl.col("party_id").is_null()).get_column("number").str.head(6)
+    is_main = pl.col("object_id").is_in(mains["party_id"].drop_nulls().implode())
+    is_second = ~is_main & ~pl.col("number").str.head(6).is_in(may_be.implode())
+    is_person = pl.col("party_kind") == "person"
     landline = is_main & is_person & pl.col("mobile").is_not_null() & _differs("mobile")
     landline &= (pl.col("mobile") == pl.col("phone_wanted")).fill_null(False)
     contact = is_main & ~landline & (_differs("phone") | _differs("mobile") | _differs("email"))
-    borrowed = ~is_main & (
-        pl.col("main_names").list.contains(pl.col("name"))
-        | pl.col("main_phones").list.contains(pl.col("phone"))
-        | pl.col("main_phones").list.contains(pl.col("mobile"))
-    )
+    borrowed = is_second & (~silent | pl.col("names_of_silent_mains").list.contains(pl.col("name")))
     return _told(
         "customers",
         rows,
@@ -251,7 +247,10 @@ def _agreements(rows: pl.DataFrame, adopted: pl.DataFrame) -> list[pl.DataFrame]
         .agg(pl.col("held_ours").drop_nulls().unique().sort())
     )
     wanted = pl.col("installations_wanted").list.eval(pl.element().struct.field("installation_id").unique().sort())
-    rows = rows.join(held, on="registry_id", how="left").with_columns(wanted.alias("held_wanted"))
+    nothing = pl.lit([], dtype=pl.List(pl.String))
+    rows = rows.join(held, on="registry_id", how="left").with_columns(
+        pl.col("held_ours").fill_null(nothing), wanted.alias("held_wanted")
+    )
     there = pl.col("valid_from_wanted").is_not_null()
     return _told(
         "agreements",
