@@ -15,7 +15,7 @@ from integration_assets.domain.registry.keeping import foreign
 from integration_assets.domain.registry.reading import from_object
 from integration_assets.domain.registry.references import pieces, targets
 from integration_assets.domain.registry.superseding import runs_on
-from integration_assets.domain.registry.time import period_of, start_order
+from integration_assets.domain.registry.time import period_of
 from integration_assets.domain.tables import REGISTRY_ROWS
 
 _COMMON: Final = {
@@ -93,7 +93,7 @@ def _row(entity: str, lora_class: str, found: Mapping[str, Any]) -> dict[str, An
 
 
 def _more(entity: str, registration: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = sorted(pieces(registration, "attributter"), key=lambda piece: start_order(period_of(piece)))
+    attributes = sorted(pieces(registration, "attributter"), key=lambda piece: period_of(piece).start or "")
     match entity:
         case "customer_roles":
             return {
