@@ -111,6 +111,13 @@ class Settings(BaseSettings):
     )
     lora_workers: int = Field(default=8, ge=1, description="Requests to the registry under way at once")
 
+    lora_max_changes: int | None = Field(
+        default=None, ge=0, description="Objects that one run may create or change per entity of the registry"
+    )
+    lora_max_changed_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of an entity's objects in a run's areas that may change"
+    )
+
     crm_url: str | None = Field(default=None, description="Address of the Dynamics organisation, without /api")
     crm_api_version: str = Field(default="v9.2", description="Version of the Web API; on-premises v9.1 at most")
     crm_tenant: str | None = Field(default=None, description="Entra tenant; unset where there is none (AD FS)")

@@ -9,6 +9,7 @@ import polars as pl
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
+from integration_assets.assets.outgoing import desire
 from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
@@ -56,7 +57,7 @@ def lora_customers(
     with journaled(context, store) as counts:
         with advisory_lock(store.engine, "desired:lora/customers"):
             rows = desired_customers(resolved, store, object_ids(lora.settings), washing.index(), areas_of(context))
-            desire(store, "customers", rows, counts)
+            desire(context, store, lora.settings, SYSTEM, "customers", rows, counts)
         deliver_rows(context, store, lora, "customers", counts)
 
 
@@ -80,7 +81,7 @@ def lora_customer_relations(
     """Delivers one customer relation per customer number, valid from move-in to move-out."""
     with journaled(context, cache.get()) as counts:
         rows = desired.customer_relations(resolved, places, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "customer_relations", rows, counts)
+        desire(context, cache.get(), lora.settings, SYSTEM, "customer_relations", rows, counts)
         deliver_rows(context, cache.get(), lora, "customer_relations", counts)
 
 
@@ -106,7 +107,7 @@ def lora_customer_roles(
         rows = desired_roles(
             resolved, store, object_ids(lora.settings), business_day.of_run(context), rejections=rejections
         )
-        desire(store, "customer_roles", rows, counts)
+        desire(context, store, lora.settings, SYSTEM, "customer_roles", rows, counts)
         deliver_rows(context, store, lora, "customer_roles", counts)
 
 
@@ -127,7 +128,7 @@ def lora_installations(
     """Delivers one object per installation number, with a period per meter."""
     with journaled(context, cache.get()) as counts:
         rows = desired.installations(meters, places, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "installations", rows, counts)
+        desire(context, cache.get(), lora.settings, SYSTEM, "installations", rows, counts)
         deliver_rows(context, cache.get(), lora, "installations", counts)
 
 
@@ -154,15 +155,8 @@ def lora_agreements(
     """Delivers one agreement per customer number, with every installation of its place."""
     with journaled(context, cache.get()) as counts:
         rows = desired.agreements(resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility)
-        desire(cache.get(), "agreements", rows, counts)
+        desire(context, cache.get(), lora.settings, SYSTEM, "agreements", rows, counts)
         deliver_rows(context, cache.get(), lora, "agreements", counts)
-
-
-def desire(store: Cache, entity: str, rows: pl.DataFrame, counts: dict[str, int]) -> None:
-    """States what the registry should hold of an entity; adds how many objects, and how many as before."""
-    compared = store.deliveries.desire(SYSTEM, entity, rows)
-    counts["desired"] = compared.new + compared.changed + compared.unchanged
-    counts["unchanged"] = compared.unchanged
 
 
 def deliver_rows(

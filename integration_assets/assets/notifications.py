@@ -7,7 +7,8 @@ import polars as pl
 
 from integration_assets.assets.context import journaled, name_of, record_rejections
 from integration_assets.assets.declare import plain_asset
-from integration_assets.assets.lora import deliver_rows, desire
+from integration_assets.assets.lora import deliver_rows
+from integration_assets.assets.outgoing import state
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
 from integration_assets.cache.locks import advisory_lock
 from integration_assets.clients.http import CallError
@@ -203,7 +204,7 @@ def _follow(
     if checked.changed:
         with advisory_lock(store.engine, "desired:lora/customers"):
             rows = notifications.registry_rows(means, checked.changed, washing.index())
-            desire(store, "customers", rows, counts)
+            state(store, "lora", "customers", rows, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
     return checked.subjects

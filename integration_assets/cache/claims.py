@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
 
+REFUSED = "refused"
+"""State of an object whose last delivery failed for good: a person must look at it."""
+
 _LONGEST_WAIT = timedelta(days=1)
 
 
@@ -74,6 +77,7 @@ class Claim:
             "id": outcome.object_id,
             "attempts": attempts,
             "next": self._key["now"] + (_LONGEST_WAIT if outcome.permanent else min(doubled, _LONGEST_WAIT)),
+            "state": REFUSED if outcome.permanent else "failed",
             "code": outcome.error_code,
             "text": outcome.error_text,
         }
@@ -87,7 +91,7 @@ WHERE system = :system AND entity = :entity AND object_id = :id
 """
 
 _FAILED = """
-UPDATE delivery SET state = 'failed', attempts = :attempts, next_attempt_at = :next, error_code = :code,
+UPDATE delivery SET state = :state, attempts = :attempts, next_attempt_at = :next, error_code = :code,
   error_text = :text
 WHERE system = :system AND entity = :entity AND object_id = :id
 """

@@ -14,7 +14,9 @@ from integration_assets.assets.kmd_ee import limits_of
 from integration_assets.cache.washing_store import NoWashingIndex
 from integration_assets.clients.http import CallError
 from integration_assets.clients.kmd_ee import KmdEe
+from integration_assets.domain.crm.tables import MappingFault
 from integration_assets.domain.gates import GateClosed
+from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Mandate
 from integration_assets.flows.plan import Means, Plan, known_areas, make_plan
@@ -56,6 +58,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
             max_rejected_share=settings.max_rejected_share,
             utility=settings.utility,
             share_protected=settings.share_protected_addresses,
+            mapping=mapping_in_force(settings),
         )
         known = known_areas(means, as_of)
         if strange := sorted(set(areas) - set(known)):
@@ -68,7 +71,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
     except GateClosed as closed:
         complaints.print(f"A run would refuse to go on. {closed}")
         return REFUSED
-    except CallError as error:
+    except (CallError, MappingFault) as error:
         complaints.print(str(error))
         return REFUSED
     finally:

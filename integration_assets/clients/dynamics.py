@@ -11,6 +11,7 @@ is too large, its rows go by batches and in smaller ones. Does not promise: to t
 
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -232,6 +233,10 @@ class DynamicsClient:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
         return json_answer(self._session.send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
 
+    def requests(self) -> Counter[str]:
+        """How many requests were sent so far: create, update and upsert (many rows), batch, query, other."""
+        return self._session.requests()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._session.close()
@@ -242,7 +247,7 @@ class DynamicsClient:
         """The pages of a list, each asked for with the same preference."""
         following: str | None = url
         while following is not None:
-            response = self._session.send("GET", following, params=params, headers={"Prefer": preference})
+            response = self._session.send("GET", following, params=params, headers={"Prefer": preference}, kind="query")
             page = json_answer(response, f"GET {set_name}")
             yield page
             following, params = page.get("@odata.nextLink"), None
@@ -303,12 +308,13 @@ class DynamicsClient:
 
     def _send_bulk(self, message: Message, table: TableName, rows: Sequence[Sendable]) -> str | None:
         """Sends a bulk message; the id of the request."""
-        kind = {"@odata.type": f"Microsoft.Dynamics.CRM.{table.logical}"}
-        targets = [kind | {table.primary_id: row.row_id} | row.payload for row in rows]
+        of_type = {"@odata.type": f"Microsoft.Dynamics.CRM.{table.logical}"}
+        targets = [of_type | {table.primary_id: row.row_id} | row.payload for row in rows]
         body = json_body({"Targets": targets})
         began = time.monotonic()
         url = f"{self._root}/{table.set}/Microsoft.Dynamics.CRM.{message}"
-        response = self._session.send("POST", url, content=body, headers=_JSON)
+        kind = message.removesuffix("Multiple").lower()
+        response = self._session.send("POST", url, content=body, headers=_JSON, kind=kind)
         self._sizes.took(table.set, len(rows), time.monotonic() - began)
         return request_id(response)
 
@@ -377,6 +383,7 @@ class DynamicsClient:
             content=body,
             headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
             accept=(400, 403, 404, 412),
+            kind="batch",
         )
         answer_type = response.headers.get("Content-Type", "")
         if not answer_type.startswith("multipart/"):

@@ -94,7 +94,7 @@ def certificate_credential(path: Path, password: str | None = None, *, adfs: boo
         ) from None
     opened = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     if adfs:
-        return {"private_key": opened, "thumbprint": certificate.fingerprint(SHA1()).hex()}  # noqa: S303 - its protocol
+        return {"private_key": opened, "thumbprint": certificate.fingerprint(SHA1()).hex()}
     return {"private_key": opened, "public_certificate": certificate.public_bytes(Encoding.PEM).decode()}
 
 

@@ -10,7 +10,9 @@ servers. Everything may be sent twice: callers send nothing that would be done t
 
 import logging
 import ssl
+import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -59,13 +61,10 @@ class Session:
         self.root = root
         self._users = [_User(tokens) for tokens in users]
         self._policy = policy
+        self._sent: Counter[str] = Counter()
+        self._sent_lock = threading.Lock()
         once = RetryPolicy(attempts=1, attempts_500=1)
         self._http = HttpClient(root, read_timeout_s=timeout_s, headers=_HEADERS, tls=tls, policy=once)
-
-    @property
-    def at_once(self) -> int:
-        """Requests that may be under way at once now, of all users."""
-        return sum(user.pace.allowed for user in self._users)
 
     @property
     def users(self) -> int:
@@ -81,17 +80,20 @@ class Session:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         accept: Collection[int] = (),
+        kind: str = "other",
     ) -> httpx.Response:
         """Sends a request when it is its turn and returns the answer, below status 400 or of a status in `accept`.
 
-        It may be carried out twice. Raises TransientError when the tries are used up, PermanentError at once on other
-        errors.
+        It may be carried out twice. `kind` is what `requests` counts it as. Raises TransientError when the tries are
+        used up, PermanentError at once on other errors.
         """
         tries = throttled = 0
         renewed: set[_User] = set()
         stale: _User | None = None
         while True:
             user = stale or min(self._users, key=lambda each: each.pace.crowd)
+            with self._sent_lock:
+                self._sent[kind] += 1
             try:
                 return self._try(user, method, url, params, headers, content, accept, renew=user is stale)
             except CallError as error:
@@ -106,6 +108,11 @@ class Session:
                     raise
                 if error.status != 429:
                     time.sleep(self._policy.pause_s(tries, error.retry_after_s))
+
+    def requests(self) -> Counter[str]:
+        """How many requests were sent so far, by kind; each try counts. A copy, to be compared with a later one."""
+        with self._sent_lock:
+            return Counter(self._sent)
 
     def close(self) -> None:
         """Closes the pooled connections."""

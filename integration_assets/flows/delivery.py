@@ -47,6 +47,15 @@ class DeliveryReport:
         else:
             self.updated += 1
 
+    def add(self, other: "DeliveryReport") -> None:
+        """Adds what another delivery did."""
+        self.created += other.created
+        self.updated += other.updated
+        self.ended += other.ended
+        self.failed += other.failed
+        for text, number in other.errors.items():
+            self.errors[text] = self.errors.get(text, 0) + number
+
     def counts(self) -> dict[str, int]:
         """The numbers by name, as journal and metadata take them."""
         return {"created": self.created, "updated": self.updated, "ended": self.ended, "failed": self.failed}
@@ -60,17 +69,24 @@ def _ends(row: Delivery) -> bool:
 
 
 def deliver(
-    deliveries: Deliveries, system: str, entity: str, send: Send, *, areas: Sequence[str] | None = None
+    deliveries: Deliveries,
+    system: str,
+    entity: str,
+    send: Send,
+    *,
+    areas: Sequence[str] | None = None,
+    claim_rows: Callable[[], int] = lambda: CLAIM_ROWS,
 ) -> DeliveryReport:
     """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
 
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
     refer to them. `send` answers one outcome per delivery; what it raises rolls the batch back.
+    `claim_rows` says before each batch how many objects it should have.
     """
     report = DeliveryReport()
     busy_since: float | None = None
     while True:
-        with deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas) as claim:
+        with deliveries.claim(system, entity, claim_rows(), datetime.now(UTC), areas=areas) as claim:
             rows = claim.rows
             if rows:
                 outcomes = send(rows)

@@ -21,6 +21,7 @@ from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.addresses.washing.washed import ACCESS, UNIT
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
+from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry import desired
 from integration_assets.domain.source import supply_area
@@ -68,6 +69,7 @@ class Means:
     max_rejected_share: float
     utility: str
     share_protected: bool = False
+    mapping: CrmMapping = STANDARD
 
 
 @dataclass(frozen=True)
@@ -243,10 +245,12 @@ def _crm(
     """What the CRM should hold, by entity, once the registry holds `standing`; links last."""
     known = addresses.get_column("address_id")
     rows = {
-        entity: crm_rows(entity, standing.__getitem__, known, as_of, share_protected=means.share_protected)
+        entity: crm_rows(
+            entity, standing.__getitem__, known, as_of, share_protected=means.share_protected, by=means.mapping
+        ).rows
         for entity in REGISTRY_ENTITY
     }
-    rows = {"addresses": crm_addresses(rows, addresses), **rows}
+    rows = {"addresses": crm_addresses(rows, addresses, by=means.mapping).rows, **rows}
     links = mapping.agreement_links(standing["customer_roles"], standing["agreements"], means.ids, as_of)
     return {
         **{entity: frame.rename({CRM_TABLES[entity].key: "object_id"}) for entity, frame in rows.items()},
