@@ -5,8 +5,8 @@ import time
 import httpx
 import pytest
 
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import MANY_TO_MANY, TABLES
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import MANY_TO_MANY, TABLES
 from integration_assets.sandbox.faults import FaultPlan, Faults
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import guid
-from integration_assets.sandbox.dataverse_rows import Row, Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, EDM_TYPES, Kind, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import guid
+from integration_assets.sandbox.dataverse.rows import Row, Rows
+from integration_assets.sandbox.dataverse.tables import BY_LOGICAL_NAME, EDM_TYPES, Kind, Table
 
 Test = Callable[[Row], bool]
 

@@ -5,7 +5,7 @@ Belongs here: one constructor per documented error. Texts that no source shows a
 
 from typing import Any
 
-from integration_assets.sandbox.dataverse_tables import Table
+from integration_assets.sandbox.dataverse.tables import Table
 
 _HELP = (
     "Error identified in Payload provided by the user for Entity :'{set_name}', For more information on this error "

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_tables import (
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.tables import (
     MANY_TO_MANY,
     TABLES,
     AlternateKey,

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import below_root, content_reference
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_service import answer, perform
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, error_answer
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import below_root, content_reference
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.service import answer, perform
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, error_answer
 
 _LIMIT = 1000
 _CONTENT_REFERENCE = re.compile(r"\$\d")

@@ -1,6 +1,6 @@
 """Reading rows: $select, $expand, $filter, $orderby, $top, $count and pages with an opaque next link.
 
-Belongs here: query options and the shape of a list. The filter language is in `dataverse_filter`.
+Belongs here: query options and the shape of a list. The filter language is in `filter`.
 """
 
 import re
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_filter import compile_filter
-from integration_assets.sandbox.dataverse_rows import Row, Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, Lookup, Table
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, json_answer, render
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.filter import compile_filter
+from integration_assets.sandbox.dataverse.rows import Row, Rows
+from integration_assets.sandbox.dataverse.tables import BY_LOGICAL_NAME, Lookup, Table
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, json_answer, render
 
 PAGE_LIMIT = 5000
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$expand", "$top", "$count", "$skiptoken"}

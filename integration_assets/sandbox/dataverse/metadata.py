@@ -1,6 +1,6 @@
 """EntityDefinitions of the CRM sandbox: tables, columns, choices, keys and lookups as JSON.
 
-Belongs here: metadata derived from `dataverse_tables`, with $select and $expand; $filter only by LogicalName.
+Belongs here: metadata derived from `tables`, with $select and $expand; $filter only by LogicalName.
 """
 
 import re
@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import Segment
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, Attribute, Kind, Lookup, Table
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, json_answer
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import Segment
+from integration_assets.sandbox.dataverse.tables import BY_LOGICAL_NAME, Attribute, Kind, Lookup, Table
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, json_answer
 
 _NAMESPACE = uuid.UUID("9b0d1d5e-3c55-4c0a-8a57-5d7a6a2b9c11")
 _BY_NAME = re.compile(r"LogicalName\s*=\s*'([^']*)'$")

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_rows import Row
-from integration_assets.sandbox.dataverse_tables import Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.rows import Row
+from integration_assets.sandbox.dataverse.tables import Table
 
 _FORMATTED = "@OData.Community.Display.V1.FormattedValue"
 _TARGET = "@Microsoft.Dynamics.CRM.lookuplogicalname"

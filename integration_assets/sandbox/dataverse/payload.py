@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import guid, reference
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import Attribute, Lookup, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import guid, reference
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import Attribute, Lookup, Table
 
 _BIND = "@odata.bind"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")

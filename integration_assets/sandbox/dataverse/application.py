@@ -1,7 +1,7 @@
 """The CRM of the sandbox: Dynamics 365 with its Dataverse Web API and its token end point.
 
 Belongs here: HTTP routes, the check of the token, the headers of every answer, and what the request log is told. The
-parts behind them are the other `dataverse_*` modules.
+parts behind them are the other modules of this package.
 
 Routes: `POST /oauth2/token` (client credentials; also under the path that Entra ID has, `/oauth2/v2.0/token`), the API
 below `/api/data/v9.2/`, and `POST /_behaviour` for tests: {"token_lifetime_s": seconds, "revoke_tokens": true,
@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from integration_assets.sandbox.dataverse_batch import run_batch
-from integration_assets.sandbox.dataverse_errors import DataverseError
-from integration_assets.sandbox.dataverse_paths import API_PATH
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_service import answer
-from integration_assets.sandbox.dataverse_tokens import Tokens
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, error_answer
+from integration_assets.sandbox.dataverse.batch import run_batch
+from integration_assets.sandbox.dataverse.errors import DataverseError
+from integration_assets.sandbox.dataverse.paths import API_PATH
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.service import answer
+from integration_assets.sandbox.dataverse.tokens import Tokens
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, error_answer
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, TABLES, AlternateKey, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import BY_LOGICAL_NAME, TABLES, AlternateKey, Table
 
 API_PATH = "/api/data/v9.2/"
 

@@ -1,14 +1,14 @@
 """Writing rows: create, update, upsert one by one and many at once, with their conditions.
 
-Belongs here: the difference between the ways of writing. Bodies are read by `dataverse_payload`, kept by `Rows`.
+Belongs here: the difference between the ways of writing. Bodies are read by `payload`, kept by `Rows`.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import (
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import (
     RowKey,
     echoed_url,
     entity_url,
@@ -16,11 +16,11 @@ from integration_assets.sandbox.dataverse_paths import (
     row_key,
     table_of_type,
 )
-from integration_assets.sandbox.dataverse_payload import read_value, read_values
-from integration_assets.sandbox.dataverse_query import shape
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import Table
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, empty_answer, etag, json_answer
+from integration_assets.sandbox.dataverse.payload import read_value, read_values
+from integration_assets.sandbox.dataverse.query import shape
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import Table
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, empty_answer, etag, json_answer
 
 BULK_PREFIX = "Microsoft.Dynamics.CRM."
 _ETAG = re.compile(r'(?:W/)?"?(\d+)"?$')

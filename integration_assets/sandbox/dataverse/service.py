@@ -3,9 +3,9 @@
 Belongs here: the map from path and method to reading and writing, and links ($ref). One exchange is one transaction.
 """
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_metadata import metadata_answer
-from integration_assets.sandbox.dataverse_paths import (
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.metadata import metadata_answer
+from integration_assets.sandbox.dataverse.paths import (
     Segment,
     entity_url,
     guid,
@@ -14,9 +14,9 @@ from integration_assets.sandbox.dataverse_paths import (
     split_path,
     table_of,
 )
-from integration_assets.sandbox.dataverse_query import count_answer, list_answer, row_answer
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import (
+from integration_assets.sandbox.dataverse.query import count_answer, list_answer, row_answer
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import (
     BY_LOGICAL_NAME,
     TABLES,
     Lookup,
@@ -24,7 +24,7 @@ from integration_assets.sandbox.dataverse_tables import (
     Table,
     many_to_many,
 )
-from integration_assets.sandbox.dataverse_wire import (
+from integration_assets.sandbox.dataverse.wire import (
     Answer,
     Exchange,
     empty_answer,
@@ -32,7 +32,7 @@ from integration_assets.sandbox.dataverse_wire import (
     etag,
     json_answer,
 )
-from integration_assets.sandbox.dataverse_writes import (
+from integration_assets.sandbox.dataverse.writes import (
     BULK_PREFIX,
     bulk,
     check_version,
