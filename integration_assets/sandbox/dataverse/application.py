@@ -4,11 +4,14 @@ Belongs here: HTTP routes, the check of the token, the headers of every answer, 
 parts behind them are the other modules of this package.
 
 Routes: `POST /oauth2/token` (client credentials; also under the path that Entra ID has, `/oauth2/v2.0/token`), the API
-below `/api/data/v9.2/`, and `POST /_behaviour` for tests: {"token_lifetime_s": seconds, "revoke_tokens": true,
-"nested_change_set_errors": false}.
+below `/api/data/v9.2/`, and `POST /_behaviour` for tests, which sets switches (see `behaviour`), null meaning the
+default, and answers with all of them; {"revoke_tokens": true} among them makes all issued tokens invalid.
 """
 
+import asyncio
 import datetime as dt
+import hashlib
+import itertools
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -19,16 +22,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from integration_assets.sandbox.dataverse.batch import run_batch
-from integration_assets.sandbox.dataverse.errors import DataverseError
+from integration_assets.sandbox.dataverse.behaviour import Behaviour, behaviour, switch
+from integration_assets.sandbox.dataverse.callers import Caller
+from integration_assets.sandbox.dataverse.errors import DataverseError, not_a_member
+from integration_assets.sandbox.dataverse.limits import Limits
 from integration_assets.sandbox.dataverse.paths import API_PATH
 from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.schema_changes import changed
 from integration_assets.sandbox.dataverse.service import answer
+from integration_assets.sandbox.dataverse.tables import ORGANISATION
 from integration_assets.sandbox.dataverse.tokens import Tokens
 from integration_assets.sandbox.dataverse.wire import Answer, Exchange, error_answer
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 
-_PARALLELISM_HINT = "4"
+_AFFINITY = "ARRAffinity"
 _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 _THROTTLED = {
     429: ("0x80072322", "Number of requests exceeded the limit of 6000 over time window of 300 seconds."),
@@ -68,63 +76,114 @@ class _Crm:
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         self._rows = Rows(store, _now)
         known = options.settings
+        self._store = store
         self._tokens = Tokens(known.get("crm_client_id", ""), known.get("crm_client_secret", ""))
-        self._nested_errors = True
-        self._affinity = uuid.uuid4().hex
+        self._limits = Limits()
+        self._turn = itertools.count()
+        self._rules = Behaviour()
 
     async def token(self, request: Request) -> Response:
         request.state.kind = "token"
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-        status, body = self._tokens.issue(form)
+        status, body = self._tokens.issue(form, behaviour(self._store))
         return JSONResponse(body, status)
 
     async def behaviour(self, request: Request) -> Response:
         request.state.kind = "other"
         wanted = await request.json()
-        self._tokens.lifetime_s = float(wanted.get("token_lifetime_s", self._tokens.lifetime_s))
-        self._nested_errors = bool(wanted.get("nested_change_set_errors", self._nested_errors))
-        if wanted.get("revoke_tokens"):
+        if wanted.pop("revoke_tokens", False):
             self._tokens.revoke()
-        return Response(status_code=204)
+        try:
+            found = switch(self._store, wanted)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        self._limits = Limits()
+        return JSONResponse(found)
 
     async def api(self, request: Request) -> Response:
         request.state.kind = "read" if request.method == "GET" else "write"
-        if not self._tokens.accepts(request.headers.get("authorization", "")):
+        client_id = self._tokens.client(request.headers.get("authorization", ""))
+        if client_id is None:
             root = str(request.base_url).rstrip("/")
             challenge = f"Bearer authorization_uri={root}/oauth2/authorize, resource_id={root}/"
             return Response(status_code=401, headers={"WWW-Authenticate": challenge})
+        body = await request.body()
+        rules = self._rules_in_force()
+        server = self._server(request, rules)
+        caller = Caller(client_id, rules.user(client_id))
+        try:
+            with self._limits.place(client_id, server, rules) as place:
+                found = self._answer(request, body, caller, rules)
+                place.cost_s = _cost_s(found, place.running, rules)
+                if place.cost_s:
+                    await asyncio.sleep(place.cost_s)
+        except DataverseError as error:
+            found = error_answer(error)
+        requests, work_s = self._limits.remaining(client_id, server, rules)
+        headers = {
+            "x-ms-service-request-id": str(uuid.uuid4()),
+            "REQ_ID": str(uuid.uuid4()),
+            "x-ms-dop-hint": str(rules.parallelism),
+            "x-ms-ratelimit-burst-remaining-xrm-requests": str(requests),
+            "x-ms-ratelimit-time-remaining-xrm-requests": f"{work_s:,.2f}",
+            "Set-Cookie": f"{_AFFINITY}={_server_name(server)}; path=/; HttpOnly",
+        }
+        return Response(found.body, found.status, headers | found.headers)
+
+    def _answer(self, request: Request, body: bytes, caller: Caller, rules: Behaviour) -> Answer:
+        """Do the work of one request, as one transaction."""
+        if not caller.user.member:
+            return error_answer(not_a_member())
         exchange = Exchange(
             request.method,
             _api_path(request),
             request.url.query,
             {name.lower(): value for name, value in request.headers.items()},
-            await request.body(),
+            body,
             f"{str(request.base_url).rstrip('/')}{API_PATH}",
+            caller,
         )
         with self._rows.transaction():
             if exchange.path == "$batch" and exchange.method == "POST":
-                found = self._batch(request, exchange)
+                found = self._batch(request, exchange, rules)
             else:
                 found = answer(self._rows, exchange)
         request.state.objects = self._rows.commit()
-        return self._response(found)
+        return found
 
-    def _batch(self, request: Request, exchange: Exchange) -> Answer:
+    def _batch(self, request: Request, exchange: Exchange, rules: Behaviour) -> Answer:
         try:
-            outcome = run_batch(self._rows, exchange, nested_errors=self._nested_errors)
+            outcome = run_batch(self._rows, exchange, nested_errors=rules.nested_change_set_errors)
         except DataverseError as error:
             return error_answer(error)
         request.state.kind = "write" if outcome.writes else "read"
         return outcome.answer
 
-    def _response(self, found: Answer) -> Response:
-        headers = {
-            "x-ms-service-request-id": str(uuid.uuid4()),
-            "REQ_ID": str(uuid.uuid4()),
-            "x-ms-dop-hint": _PARALLELISM_HINT,
-            "Set-Cookie": f"ARRAffinity={self._affinity}; path=/; HttpOnly",
-        }
-        return Response(found.body, found.status, headers | found.headers)
+    def _rules_in_force(self) -> Behaviour:
+        """The switches as they are now. Where they were changed, or reset, a new window of the limits begins."""
+        rules = behaviour(self._store)
+        if rules != self._rules:
+            self._limits = Limits()
+            if rules.schema != self._rules.schema:
+                self._rows.use(changed(ORGANISATION, rules.schema))
+            self._rules = rules
+        return rules
+
+    def _server(self, request: Request, rules: Behaviour) -> int:
+        """The web server that takes the request: the one that the cookie names, else the next in turn."""
+        wanted = request.cookies.get(_AFFINITY)
+        names = {_server_name(number): number for number in range(rules.servers)}
+        return names[wanted] if wanted in names else next(self._turn) % rules.servers
+
+
+def _cost_s(found: Answer, running: int, rules: Behaviour) -> float:
+    """Seconds that a request costs its server: so much longer as more requests share its processors."""
+    plain_ms = rules.request_ms + found.bulk_rows * rules.row_ms + found.single_rows * rules.single_row_ms
+    return plain_ms / 1000 * max(1.0, running / rules.parallelism)
+
+
+def _server_name(number: int) -> str:
+    return hashlib.sha256(f"web server {number}".encode()).hexdigest()
 
 
 def _api_path(request: Request) -> str:

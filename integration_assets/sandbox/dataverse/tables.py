@@ -1,31 +1,12 @@
-"""The tables of the CRM sandbox as the organisation's metadata describes them: columns, lookups, keys, states.
+"""The tables of the CRM sandbox as a healthy organisation has them.
 
 Belongs here: names, types, lengths and option sets of the customer service solution ("ava_") on top of Dataverse's own
-contact, account and incident. No rows and no wire formats.
+contact, account and incident. What a table is says `model`; what an administrator may have got wrong, `schema_changes`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
-from typing import Literal
 
-Kind = Literal["string", "integer", "bigint", "picklist", "state", "status", "boolean", "date", "datetime", "guid"]
-
-EDM_TYPES: Mapping[Kind, str] = MappingProxyType(
-    {
-        "string": "Edm.String",
-        "integer": "Edm.Int32",
-        "bigint": "Edm.Int64",
-        "picklist": "Edm.Int32",
-        "state": "Edm.Int32",
-        "status": "Edm.Int32",
-        "boolean": "Edm.Boolean",
-        "date": "Edm.Date",
-        "datetime": "Edm.DateTimeOffset",
-        "guid": "Edm.Guid",
-    }
-)
+from integration_assets.sandbox.dataverse.model import AlternateKey, Attribute, Lookup, ManyToMany, Schema, Table
 
 _UTILITIES = {915240000: "Affald", 915240001: "Varme"}
 _ROLES = {
@@ -38,118 +19,6 @@ _ROLES = {
     915240006: "Ligestillingskunde",
 }
 _GENDERS = {1: "Male", 2: "Female"}
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One column. `options` are the values and labels of a choice, `writable` is false for what the server computes."""
-
-    name: str
-    kind: Kind
-    max_length: int | None = None
-    options: Mapping[int, str] = field(default_factory=dict)
-    writable: bool = True
-    required: bool = False
-
-    @property
-    def edm_type(self) -> str:
-        """The OData type of its values."""
-        return EDM_TYPES[self.kind]
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """A reference to a row of `target` (logical name).
-
-    Written through `navigation` (case-sensitive), read as `_<attribute>_value`. A lookup that may point to several
-    tables is several of these with one attribute.
-    """
-
-    navigation: str
-    attribute: str
-    target: str
-
-    @property
-    def value_name(self) -> str:
-        """The property under which the id of the target is read."""
-        return f"_{self.attribute}_value"
-
-
-@dataclass(frozen=True)
-class AlternateKey:
-    """Columns whose values together name at most one row. Rows where all are null are not held to it."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table. `states` gives the status reasons that each state allows, its default first."""
-
-    set_name: str
-    logical: str
-    schema_name: str
-    primary_id: str
-    primary_name: str
-    own_attributes: tuple[Attribute, ...]
-    lookups: tuple[Lookup, ...] = ()
-    keys: tuple[AlternateKey, ...] = ()
-    states: Mapping[int, tuple[int, ...]] = field(default_factory=lambda: {0: (1,), 1: (2,)})
-
-    @cached_property
-    def attributes(self) -> Mapping[str, Attribute]:
-        """All columns but the lookups, by name: primary id, own, state, status and those the server keeps."""
-        system = (
-            Attribute("statecode", "state", options={state: _STATE_LABELS[state] for state in self.states}),
-            Attribute(
-                "statuscode",
-                "status",
-                options={s: _STATE_LABELS[state] for state, all_ in self.states.items() for s in all_},
-            ),
-            Attribute("createdon", "datetime", writable=False),
-            Attribute("modifiedon", "datetime", writable=False),
-            Attribute("versionnumber", "bigint", writable=False),
-        )
-        primary = Attribute(self.primary_id, "guid", required=True)
-        return {attribute.name: attribute for attribute in (primary, *self.own_attributes, *system)}
-
-    @cached_property
-    def navigations(self) -> Mapping[str, Lookup]:
-        """Lookups by their navigation property."""
-        return {lookup.navigation: lookup for lookup in self.lookups}
-
-    @cached_property
-    def properties(self) -> Mapping[str, Kind]:
-        """Everything that a query may name, with its kind: columns and `_<lookup>_value`, in the order of answers."""
-        kinds: dict[str, Kind] = {name: attribute.kind for name, attribute in self.attributes.items()}
-        kinds.update({lookup.value_name: "guid" for lookup in self.lookups})
-        return kinds
-
-    def key(self, columns: frozenset[str]) -> AlternateKey | None:
-        """The alternate key over exactly these columns."""
-        return next((key for key in self.keys if frozenset(key.columns) == columns), None)
-
-    @property
-    def type_name(self) -> str:
-        """The qualified name of the entity type."""
-        return f"Microsoft.Dynamics.CRM.{self.logical}"
-
-
-@dataclass(frozen=True)
-class ManyToMany:
-    """A many-to-many relationship; the navigation property is called `name` on both tables."""
-
-    name: str
-    first: str
-    second: str
-
-    def partner(self, set_name: str) -> str | None:
-        """The entity set on the other side, or None when `set_name` takes no part."""
-        return {self.first: self.second, self.second: self.first}.get(set_name)
-
-
-_STATE_LABELS = {0: "Active", 1: "Inactive", 2: "Canceled"}
 
 
 def _text(name: str, max_length: int = 100) -> Attribute:
@@ -214,7 +83,7 @@ _AGREEMENT = Table(
     (
         _text("ava_name", 200),
         _choice("ava_aftaletype", _UTILITIES),
-        Attribute("ava_antal_produkter", "integer"),
+        Attribute("ava_antal_produkter", "integer", minimum=0, maximum=1000),
         Attribute("ava_startdato", "date"),
         Attribute("ava_slutdato", "date"),
     ),
@@ -277,7 +146,7 @@ _INCIDENT = Table(
     "Incident",
     "incidentid",
     "title",
-    (_text("title", 200), _text("ticketnumber"), _text("description", 2000)),
+    (_text("title", 200), _text("ticketnumber"), Attribute("description", "memo", 2000)),
     (
         Lookup("customerid_account", "customerid", "account"),
         Lookup("customerid_contact", "customerid", "contact"),
@@ -288,20 +157,8 @@ _INCIDENT = Table(
     states={0: (1, 2, 3, 4), 1: (5, 1000), 2: (6, 2000)},
 )
 
-TABLES: Mapping[str, Table] = MappingProxyType(
-    {table.set_name: table for table in (_CONTACT, _ACCOUNT, _ROLE, _AGREEMENT, _INSTALLATION, _ADDRESS, _INCIDENT)}
+ORGANISATION = Schema(
+    (_CONTACT, _ACCOUNT, _ROLE, _AGREEMENT, _INSTALLATION, _ADDRESS, _INCIDENT),
+    (ManyToMany("ava_aktoerens_aftaler", "ava_aftales", "contacts"),),
 )
-"""The tables by entity set name."""
-
-BY_LOGICAL_NAME: Mapping[str, Table] = MappingProxyType({table.logical: table for table in TABLES.values()})
-
-MANY_TO_MANY: Mapping[str, ManyToMany] = MappingProxyType(
-    {"ava_aktoerens_aftaler": ManyToMany("ava_aktoerens_aftaler", "ava_aftales", "contacts")}
-)
-"""Many-to-many relationships by navigation property."""
-
-
-def many_to_many(set_name: str, navigation: str) -> ManyToMany | None:
-    """The relationship that `navigation` names on rows of `set_name`, if any."""
-    relationship = MANY_TO_MANY.get(navigation)
-    return relationship if relationship and relationship.partner(set_name) else None
+"""The healthy organisation."""
