@@ -10,14 +10,13 @@ is too large, its rows go by batches and in smaller ones. Does not promise: to t
 """
 
 import ssl
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from integration_assets.clients import odata_batch
 from integration_assets.clients.dynamics_auth import TokenProvider
+from integration_assets.clients.dynamics_bulk import JSON, BulkWriter
 from integration_assets.clients.dynamics_pace import BatchSizes
 from integration_assets.clients.dynamics_rows import (
     DUPLICATE,
@@ -25,19 +24,15 @@ from integration_assets.clients.dynamics_rows import (
     RowOutcome,
     Sendable,
     TableName,
-    blames_a_row,
     failed,
     key_segment,
-    lacks_message,
-    outcome_of,
     payload_of,
 )
-from integration_assets.clients.dynamics_session import Session, request_id, same_host
+from integration_assets.clients.dynamics_session import Session, same_host
 from integration_assets.clients.http import (
     CallError,
     RetryPolicy,
     TransientError,
-    error_of,
     json_answer,
     json_body,
 )
@@ -45,11 +40,8 @@ from integration_assets.clients.odata_batch import Operation
 
 __all__ = ["Changes", "DynamicsClient", "RowOutcome", "TableName"]
 
-Message = Literal["CreateMultiple", "UpdateMultiple", "UpsertMultiple"]
-
 _IDS_PER_SELECT = 40
 _PATIENT = RetryPolicy(attempts=6)
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +67,8 @@ class DynamicsClient:
         policy: RetryPolicy | None = None,
     ) -> None:
         self._root = f"{org_url.rstrip('/')}/api/data/{api_version}"
-        self._sizes = BatchSizes(batch_size)
         self._session = Session(self._root, users, timeout_s=timeout_s, tls=tls, policy=policy or _PATIENT)
-        self._lacking: set[tuple[str, Message]] = set()
+        self._writer = BulkWriter(self._session, BatchSizes(batch_size))
 
     @property
     def users(self) -> int:
@@ -86,7 +77,7 @@ class DynamicsClient:
 
     def batch_rows(self, table: TableName) -> int:
         """How many rows of a table the next request should hold, by what the CRM took so far."""
-        return self._sizes.of(table.set)
+        return self._writer.sizes.of(table.set)
 
     def create(self, table: TableName, rows: Sequence[Mapping[str, Any]]) -> list[RowOutcome]:
         """Create rows under the primary ids that they bring; one outcome per row, in order.
@@ -94,7 +85,7 @@ class DynamicsClient:
         Quicker than `upsert` for the CRM. A row that is there already comes back with the code `DUPLICATE`, unchanged.
         A lookup is given by its navigation property as (entity set, id). Raises as `upsert`.
         """
-        return self._write("CreateMultiple", table, _sendable(table, rows, frozenset()))
+        return self._writer.write("CreateMultiple", table, _sendable(table, rows, frozenset()))
 
     def update(
         self, table: TableName, rows: Sequence[Mapping[str, Any]], *, etags: Mapping[str, str] | None = None
@@ -114,9 +105,9 @@ class DynamicsClient:
         outcomes = {
             outcome.row_id: outcome
             for outcome in [
-                *self._write("UpdateMultiple", table, [row for row in sendable if row.etag is None]),
+                *self._writer.write("UpdateMultiple", table, [row for row in sendable if row.etag is None]),
                 # UpdateMultiple does not look at versions, change sets do.
-                *self._in_batches(table, guarded, lambda some: self._one_by_one("UpdateMultiple", table, some)),
+                *self._writer.one_by_one("UpdateMultiple", table, guarded),
             ]
         }
         return [outcomes[row.row_id] for row in sendable]
@@ -132,7 +123,7 @@ class DynamicsClient:
 
         Raises ValueError when two rows have the same id (the CRM does not define what would happen).
         """
-        return self._write("UpsertMultiple", table, _sendable(table, rows, frozenset(known)))
+        return self._writer.write("UpsertMultiple", table, _sendable(table, rows, frozenset(known)))
 
     def upsert_one(
         self, table: TableName, key: str | Mapping[str, str | int], row: Mapping[str, Any]
@@ -148,7 +139,7 @@ class DynamicsClient:
             "PATCH",
             f"{self._root}/{table.set}({key_segment(key)})",
             params={"$select": table.primary_id},
-            headers={**_JSON, "Prefer": "return=representation"},
+            headers={**JSON, "Prefer": "return=representation"},
             content=json_body(payload),
         )
         return str(json_answer(response, f"PATCH {table.set}")[table.primary_id]), response.status_code == 201
@@ -254,105 +245,6 @@ class DynamicsClient:
             if following is not None:
                 following = same_host(following, self._root)
 
-    def _write(self, message: Message, table: TableName, rows: Sequence[Sendable]) -> list[RowOutcome]:
-        return self._in_batches(table, rows, lambda some: self._bulk(message, table, some))
-
-    def _in_batches(
-        self,
-        table: TableName,
-        rows: Sequence[Sendable],
-        send: Callable[[Sequence[Sendable]], list[RowOutcome]],
-    ) -> list[RowOutcome]:
-        """Sends rows batch after batch until a batch fails as a whole."""
-        outcomes: list[RowOutcome] = []
-        while len(outcomes) < len(rows):
-            start = len(outcomes)
-            batch = rows[start : start + self._sizes.of(table.set)]
-            try:
-                outcomes += send(batch)
-            except CallError as error:
-                outcomes += [failed(row.row_id, error) for row in batch]
-                outcomes += [
-                    RowOutcome(row.row_id, False, "not_sent", "Not tried after an earlier batch failed.")
-                    for row in rows[len(outcomes) :]
-                ]
-        return outcomes
-
-    def _bulk(self, message: Message, table: TableName, rows: Sequence[Sendable]) -> list[RowOutcome]:
-        """A bulk message is all or nothing and names no row, so the rows of a refused one are told apart.
-
-        They are sent again in one batch with a change set for each: one more request however many are bad, where
-        halving would cost twice the logarithm of the batch for every bad row. Raises CallError when no row can have
-        gone through.
-        """
-        if (table.set, message) in self._lacking:
-            return self._one_by_one(message, table, rows)
-        for attempt in (1, 2):
-            try:
-                answered = self._send_bulk(message, table, rows)
-            except CallError as error:
-                if error.status == 413 and len(rows) > 1:
-                    return self._halved(table, rows, lambda some: self._bulk(message, table, some))
-                if lacks_message(error):
-                    self._lacking.add((table.set, message))
-                elif error.code == DUPLICATE and message == "UpsertMultiple" and attempt == 1:
-                    continue  # two upserts of one key at the same moment: now it is an update
-                elif not blames_a_row(error) and error.status != 413:
-                    self._sizes.failed(table.set, len(rows), too_large=False)
-                    raise
-                elif len(rows) == 1:
-                    return [failed(rows[0].row_id, error)]
-                break
-            return [RowOutcome(row.row_id, True, request_id=answered) for row in rows]
-        return self._one_by_one(message, table, rows)
-
-    def _send_bulk(self, message: Message, table: TableName, rows: Sequence[Sendable]) -> str | None:
-        """Sends a bulk message; the id of the request."""
-        of_type = {"@odata.type": f"Microsoft.Dynamics.CRM.{table.logical}"}
-        targets = [of_type | {table.primary_id: row.row_id} | row.payload for row in rows]
-        body = json_body({"Targets": targets})
-        began = time.monotonic()
-        url = f"{self._root}/{table.set}/Microsoft.Dynamics.CRM.{message}"
-        kind = message.removesuffix("Multiple").lower()
-        response = self._session.send("POST", url, content=body, headers=_JSON, kind=kind)
-        self._sizes.took(table.set, len(rows), time.monotonic() - began)
-        return request_id(response)
-
-    def _halved(
-        self,
-        table: TableName,
-        rows: Sequence[Sendable],
-        send: Callable[[Sequence[Sendable]], list[RowOutcome]],
-    ) -> list[RowOutcome]:
-        """Sends rows in two halves, because together they were too large."""
-        self._sizes.failed(table.set, len(rows), too_large=True)
-        middle = len(rows) // 2
-        return send(rows[:middle]) + send(rows[middle:])
-
-    def _one_by_one(self, message: Message, table: TableName, rows: Sequence[Sendable]) -> list[RowOutcome]:
-        """Rows in one batch with a change set for each. Raises CallError when the batch as a whole got no answer."""
-        operations = [self._operation(message, table, row) for row in rows]
-        ids = [row.row_id for row in rows]
-        try:
-            outcomes = self._run_batch(operations, ids)
-        except CallError as error:
-            if error.status != 413 or len(rows) == 1:
-                raise
-            return self._halved(table, rows, lambda some: self._one_by_one(message, table, some))
-        again = [index for index, outcome in enumerate(outcomes) if outcome.code == DUPLICATE]
-        if again and message == "UpsertMultiple":
-            second = self._run_batch([operations[index] for index in again], [ids[index] for index in again])
-            for index, outcome in zip(again, second, strict=True):
-                outcomes[index] = outcome
-        return outcomes
-
-    def _operation(self, message: Message, table: TableName, row: Sendable) -> Operation:
-        """What does to one row what the bulk message does to many; an update must not create."""
-        if message == "CreateMultiple":
-            return Operation("POST", f"{self._root}/{table.set}", {table.primary_id: row.row_id} | row.payload)
-        condition = {"If-Match": row.etag or "*"} if message == "UpdateMultiple" else {}
-        return Operation("PATCH", f"{self._root}/{table.set}({row.row_id})", row.payload, condition)
-
     def _change_links(
         self,
         set_name: str,
@@ -362,36 +254,17 @@ class DynamicsClient:
         done_already: Collection[str],
     ) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
-        size = self._sizes.of(set_name)
+        size = self._writer.sizes.of(set_name)
         for start in range(0, len(pairs), size):
             ids = [row_id for row_id, _ in pairs[start : start + size]]
             try:
-                outcomes += self._run_batch(operations[start : start + size], ids)
+                outcomes += self._writer.run_batch(operations[start : start + size], ids)
             except CallError as error:
                 outcomes += [failed(row_id, error) for row_id in ids]
         return [
             RowOutcome(outcome.row_id, True, request_id=outcome.request_id) if outcome.code in done_already else outcome
             for outcome in outcomes
         ]
-
-    def _run_batch(self, operations: Sequence[Operation], ids: Sequence[str]) -> list[RowOutcome]:
-        """One $batch with a change set per operation. Raises CallError when the batch as a whole got no answer."""
-        content_type, body = odata_batch.write(operations)
-        response = self._session.send(
-            "POST",
-            f"{self._root}/$batch",
-            content=body,
-            headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
-            accept=(400, 403, 404, 412),
-            kind="batch",
-        )
-        answer_type = response.headers.get("Content-Type", "")
-        if not answer_type.startswith("multipart/"):
-            if response.status_code >= 400:
-                raise error_of(response, "POST $batch")
-            raise TransientError("The CRM answered a batch with no multipart.", status=response.status_code)
-        answers = odata_batch.read(answer_type, response.content, len(operations))
-        return [outcome_of(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]
 
 
 def _sendable(table: TableName, rows: Sequence[Mapping[str, Any]], known: frozenset[str]) -> list[Sendable]:

@@ -16,19 +16,19 @@ UNHINTED: Final = 4
 
 SMALLEST_BATCH: Final = 100
 LARGEST_BATCH: Final = 1000
-GOOD_SECONDS: Final = 20.0
+GOOD_SECONDS: Final = 10.0
 """What a bulk request should take at most: well below the minutes after which clients and gateways give up."""
 
 
 class Pace:
     """Turns of one application user. Safe for use by several threads.
 
-    The number of requests at once grows by one for each round of answers up to what the organisation recommends, and
-    is halved by a 429 (additive increase, multiplicative decrease). After a 429 nobody begins before its `Retry-After`
-    is over; answers of requests that were under way by then do not halve again.
+    As many requests at once as the organisation recommends, until a 429 halves the number; then it grows by one for
+    each round of answers (additive increase, multiplicative decrease). After a 429 nobody begins before its
+    `Retry-After` is over; answers of requests that were under way by then do not halve again.
     """
 
-    def __init__(self, *, start: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, start: int = UNHINTED, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._turn_is_free = threading.Condition()
         self._allowed = float(start)
@@ -41,6 +41,10 @@ class Pace:
     def allowed(self) -> int:
         """Requests that may be under way at once now."""
         return int(self._allowed)
+
+    @property
+    def _was_throttled(self) -> bool:
+        return self._halved_at > float("-inf")
 
     @property
     def crowd(self) -> tuple[float, float]:
@@ -66,7 +70,8 @@ class Pace:
         with self._turn_is_free:
             if recommended is not None and recommended > 0:
                 self._recommended = recommended
-            self._allowed = min(float(self._recommended), self._allowed + 1 / self._allowed)
+            more = self._allowed + 1 / self._allowed if self._was_throttled else float(self._recommended)
+            self._allowed = min(float(self._recommended), more)
             self._turn_is_free.notify_all()
 
     def throttled(self, began: float, retry_after_s: float) -> None:

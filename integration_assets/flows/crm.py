@@ -4,6 +4,7 @@ New rows are created, known ones updated; neither can make a row twice, and an u
 thought to be new and is there already, or to be there and is gone, is sent as a whole row.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import polars as pl
 
 from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, TableName
+from integration_assets.clients.dynamics_pace import SMALLEST_BATCH
 from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING
 from integration_assets.clients.http import CallError
 from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES, TABLE_FACTS
@@ -41,22 +43,41 @@ def deliver_rows(
     """Sends all due rows of an entity in these areas, several batches at once, and records their outcomes.
 
     Each sender claims, sends and records batches of its own, so the CRM is never waited for with nothing under way.
+    Towards the end batches get smaller, so that all senders end at about the same time.
     """
     table = table_name(AGREEMENTS if entity == LINKS else entity)
     report = DeliveryReport()
+    counts = Counter(deliveries.counts(SYSTEM, entity, areas))
+    shares = _Shares(counts.total() - counts["delivered"], _SENDERS_PER_USER * client.users)
 
     def sender(_: int) -> DeliveryReport:
-        return deliver(deliveries, SYSTEM, entity, send, areas=areas, claim_rows=lambda: client.batch_rows(table))
+        return deliver(
+            deliveries, SYSTEM, entity, send, areas=areas, claim_rows=lambda: shares.next(client.batch_rows(table))
+        )
 
-    counts = Counter(deliveries.counts(SYSTEM, entity, areas))
-    batches = -(-(counts.total() - counts["delivered"]) // client.batch_rows(table))
-    if batches <= 1:
+    senders = shares.senders
+    if senders <= 1:
         return sender(0)
-    senders = min(batches, _SENDERS_PER_USER * client.users)
     with ThreadPoolExecutor(senders) as pool:
         for part in pool.map(sender, range(senders)):
             report.add(part)
     return report
+
+
+class _Shares:
+    """How rows are shared out among senders that take batch after batch."""
+
+    def __init__(self, rows: int, most_senders: int) -> None:
+        self.senders = max(1, min(rows // SMALLEST_BATCH, most_senders))
+        self._left = rows
+        self._lock = threading.Lock()
+
+    def next(self, most: int) -> int:
+        """Rows of the next batch: at most so many, and of what is left half a sender's share."""
+        with self._lock:
+            rows = max(1, min(most, max(SMALLEST_BATCH, self._left // (2 * self.senders))))
+            self._left = max(0, self._left - rows)
+            return rows
 
 
 def row_sender(client: DynamicsClient, entity: str, by: CrmMapping = STANDARD) -> Send:
