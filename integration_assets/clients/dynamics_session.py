@@ -153,8 +153,8 @@ class Session:
             except CallError as error:
                 if error.status == 429:
                     user.pace.throttled(began, _DEFAULT_PAUSE_S if error.retry_after_s is None else error.retry_after_s)
-                level = logging.INFO if error.status == 429 else logging.WARNING
-                _log.log(level, "CRM: %s failed (REQ_ID %s): %s", what, error.request_id, error)
+                # What becomes of it is told by whoever asked; this is for looking it up in the CRM's log.
+                _log.info("CRM: %s failed (REQ_ID %s): %s", what, error.request_id, error)
                 raise
         user.pace.answered(_hint(response))
         _log.debug(
