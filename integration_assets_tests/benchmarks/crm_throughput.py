@@ -137,8 +137,8 @@ def throughput(sandbox: RunningSandbox, cache: Cache, client: DynamicsClient, cu
     total = sum(rows.values())
     print(
         f"{total:,} rows ({report.created:,} new, {report.updated:,} changed, {report.failed} failed) in "
-        f"{seconds:.0f} s: {total / seconds:.0f} a second, {share:.1%} of what the limits allow; {sent:,} requests, {throttled} "
-        f"answered 429 ({throttled / sent:.2%}); memory {early_mb:.0f} MB early, {late_mb:.0f} MB late",
+        f"{seconds:.0f} s: {total / seconds:.0f} a second, {share:.1%} of what the limits allow; {sent:,} requests, "
+        f"{throttled} answered 429 ({throttled / sent:.2%}); memory {early_mb:.0f} MB early, {late_mb:.0f} MB late",
         flush=True,
     )
     return share >= 0.9 and throttled <= 0.01 * sent and late_mb <= 1.1 * early_mb and report.failed == 0
