@@ -5,15 +5,11 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
-from integration_assets.assets.context import name_of
 from integration_assets.cache.deliveries import DesireCounts
 from integration_assets.cache.store import Cache
 from integration_assets.domain import differences
-from integration_assets.domain.gates import GateClosed, require_plausible_changes
+from integration_assets.flows.guard import LET_THROUGH, check_changes
 from integration_assets.settings import Settings
-
-LET_THROUGH = "integration/let_through"
-"""Tag by which a run is told to go on however much it changes; its value is "yes"."""
 
 SHOWN = 5
 """Objects of which the changes are shown, in the metadata of a delivery."""
@@ -33,7 +29,7 @@ def desire(
     What is about to be sent is shown in the asset's metadata. Raises GateClosed, with nothing stated, when it is
     implausibly much and the run is not tagged to be let through.
     """
-    compared = state(store, system, entity, rows, counts, check=_guard(context, settings, system))
+    compared = state(store, system, entity, rows, counts, check=_guard(context, settings, system, entity))
     if compared.new or compared.changed:
         difference = store.deliveries.difference(system, entity, rows)
         context.add_output_metadata({"plan": dg.MetadataValue.md(markdown(entity, difference))})
@@ -60,9 +56,11 @@ def markdown(entity: str, difference: pl.DataFrame) -> str:
     counted = differences.summary(entity, difference)
     lines = ["| " + " | ".join(counted["change"]) + " |", "|" + "---|" * counted.height]
     lines += ["| " + " | ".join(str(number) for number in counted["count"]) + " |", ""]
+    clearing = differences.clearing(difference).height
+    lines += [f"{clearing} of them lose a value.", ""] if clearing else []
     shown = [
-        differences.samples(entity, difference.filter(pl.col("change") == change), SHOWN)
-        for change in ("create", "update")
+        differences.samples(entity, part, SHOWN)
+        for part in (difference.filter(pl.col("change") == "create"), differences.shown_updates(difference, SHOWN))
     ]
     lines += ["| key | change | field | before | after |", "|---|---|---|---|---|"]
     lines += [
@@ -76,31 +74,11 @@ def _cell(text: str | None) -> str:
     return "–" if text is None else text.replace("|", "\\|").replace("\n", " ")
 
 
-def _guard(context: dg.AssetExecutionContext, settings: Settings, system: str) -> Callable[[DesireCounts], None]:
+def _guard(
+    context: dg.AssetExecutionContext, settings: Settings, system: str, entity: str
+) -> Callable[[DesireCounts], None]:
     def check(counts: DesireCounts) -> None:
-        if context.run.tags.get(LET_THROUGH) == "yes":
-            return
-        most, share = f"{system}_max_changes", f"{system}_max_changed_share"
-        try:
-            require_plausible_changes(
-                counts.new,
-                counts.changed,
-                counts.changed + counts.unchanged,
-                name_of(context),
-                most=getattr(settings, most),
-                largest_share=getattr(settings, share),
-                tolerated=settings.tolerated_rows,
-            )
-        except GateClosed as closed:
-            raise GateClosed(f"{closed} {how_to_let_through(system)}") from None
+        if context.run.tags.get(LET_THROUGH) != "yes":
+            check_changes(settings, system, entity, new=counts.new, changed=counts.changed, unchanged=counts.unchanged)
 
     return check
-
-
-def how_to_let_through(system: str) -> str:
-    """What an operator does who wants the changes all the same."""
-    name = f"INTEGRATION_{system.upper()}_MAX_CHANGE"
-    return (
-        "`integration-assets plan` shows them. When they are right, start the run again with the tag "
-        f"{LET_THROUGH}=yes, or raise {name}S or {name}D_SHARE."
-    )

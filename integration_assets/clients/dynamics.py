@@ -75,9 +75,9 @@ class DynamicsClient:
         """Application users that share the work."""
         return self._session.users
 
-    def batch_rows(self, table: TableName) -> int:
-        """How many rows of a table the next request should hold, by what the CRM took so far."""
-        return self._writer.sizes.of(table.set)
+    def batch_rows(self, set_name: str) -> int:
+        """How many rows of an entity set, or links of a navigation property, the next request should hold."""
+        return self._writer.sizes.of(set_name)
 
     def create(self, table: TableName, rows: Sequence[Mapping[str, Any]]) -> list[RowOutcome]:
         """Create rows under the primary ids that they bring; one outcome per row, in order.
@@ -156,7 +156,7 @@ class DynamicsClient:
             )
             for row_id, target_id in pairs
         ]
-        return self._change_links(set_name, operations, pairs, done_already=frozenset({DUPLICATE}))
+        return self._change_links(navigation, operations, pairs, done_already=frozenset({DUPLICATE}))
 
     def unlink(
         self, set_name: str, navigation: str, target_set: str, pairs: Sequence[tuple[str, str]]
@@ -169,7 +169,7 @@ class DynamicsClient:
             )
             for row_id, target_id in pairs
         ]
-        return self._change_links(set_name, operations, pairs, done_already=MISSING)
+        return self._change_links(navigation, operations, pairs, done_already=MISSING)
 
     def select(self, table: TableName, columns: Sequence[str], ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The named columns (and ``@odata.etag``) of the rows that exist, by id."""
@@ -247,18 +247,19 @@ class DynamicsClient:
 
     def _change_links(
         self,
-        set_name: str,
+        navigation: str,
         operations: Sequence[Operation],
         pairs: Sequence[tuple[str, str]],
         *,
         done_already: Collection[str],
     ) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
-        size = self._writer.sizes.of(set_name)
-        for start in range(0, len(pairs), size):
-            ids = [row_id for row_id, _ in pairs[start : start + size]]
+        while len(outcomes) < len(pairs):
+            start = len(outcomes)
+            end = start + self._writer.sizes.of(navigation)
+            ids = [row_id for row_id, _ in pairs[start:end]]
             try:
-                outcomes += self._writer.run_batch(operations[start : start + size], ids)
+                outcomes += self._writer.run_batch(operations[start:end], ids, sized_by=navigation)
             except CallError as error:
                 outcomes += [failed(row_id, error) for row_id in ids]
         return [

@@ -172,9 +172,15 @@ class BulkWriter:
         condition = {"If-Match": row.etag or "*"} if message == "UpdateMultiple" else {}
         return Operation("PATCH", f"{self._session.root}/{table.set}({row.row_id})", row.payload, condition)
 
-    def run_batch(self, operations: Sequence[Operation], ids: Sequence[str]) -> list[RowOutcome]:
-        """One $batch with a change set per operation. Raises CallError when the batch as a whole got no answer."""
+    def run_batch(
+        self, operations: Sequence[Operation], ids: Sequence[str], *, sized_by: str | None = None
+    ) -> list[RowOutcome]:
+        """One $batch with a change set per operation. Raises CallError when the batch as a whole got no answer.
+
+        `sized_by` names what batches of this kind are sized by, as a table's are.
+        """
         content_type, body = odata_batch.write(operations)
+        began = time.monotonic()
         response = self._session.send(
             "POST",
             f"{self._session.root}/$batch",
@@ -188,5 +194,7 @@ class BulkWriter:
             if response.status_code >= 400:
                 raise error_of(response, "POST $batch")
             raise TransientError("The CRM answered a batch with no multipart.", status=response.status_code)
+        if sized_by is not None:
+            self.sizes.took(sized_by, len(operations), time.monotonic() - began)
         answers = odata_batch.read(answer_type, response.content, len(operations))
         return [outcome_of(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]

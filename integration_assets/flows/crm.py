@@ -22,7 +22,6 @@ from integration_assets.domain.crm.wire import first_writer_fields, wire
 from integration_assets.flows.delivery import DeliveryReport, Send, deliver, failure
 
 SYSTEM = "crm"
-AGREEMENTS = "agreements"
 LINKS = "agreement_contacts"
 OPEN_CASE = "open_case"
 """Code of a row that would end and is left alone, because an open case refers to it."""
@@ -45,14 +44,14 @@ def deliver_rows(
     Each sender claims, sends and records batches of its own, so the CRM is never waited for with nothing under way.
     Towards the end batches get smaller, so that all senders end at about the same time.
     """
-    table = table_name(AGREEMENTS if entity == LINKS else entity)
+    sized_by = AGREEMENT_CONTACTS.navigation if entity == LINKS else TABLE_FACTS[entity].set_name
     report = DeliveryReport()
     counts = Counter(deliveries.counts(SYSTEM, entity, areas))
     shares = _Shares(counts.total() - counts["delivered"], _SENDERS_PER_USER * client.users)
 
     def sender(_: int) -> DeliveryReport:
         return deliver(
-            deliveries, SYSTEM, entity, send, areas=areas, claim_rows=lambda: shares.next(client.batch_rows(table))
+            deliveries, SYSTEM, entity, send, areas=areas, claim_rows=lambda: shares.next(client.batch_rows(sized_by))
         )
 
     senders = shares.senders

@@ -51,6 +51,7 @@ COUNTS = pl.Schema(
         "update": pl.Int64,
         "end": pl.Int64,
         "unchanged": pl.Int64,
+        "clear": pl.Int64,
     }
 )
 SAMPLES = pl.Schema({"system": pl.String, **differences.SAMPLES})
@@ -117,13 +118,17 @@ class Plan:
     address_rows: int
 
     def counts(self) -> pl.DataFrame:
-        """Objects per entity, in the order of a run: frame of COUNTS."""
+        """Objects per entity, in the order of a run: frame of COUNTS.
+
+        Those that lose a value (clear) are among the updates and ends.
+        """
         rows = [
             {
                 "system": planned.system,
                 "entity": planned.entity,
                 **dict(differences.summary(planned.entity, planned.difference).select("change", "count").iter_rows()),
                 "unchanged": planned.unchanged,
+                "clear": differences.clearing(planned.difference).height,
             }
             for planned in self.entities
         ]
@@ -132,11 +137,12 @@ class Plan:
     def samples(self, limit: int) -> pl.DataFrame:
         """The changed fields, masked, of the first `limit` new and changed objects per entity: frame of SAMPLES."""
         shown = [
-            differences.samples(planned.entity, planned.difference.filter(pl.col("change") == change), limit).select(
-                pl.lit(planned.system).alias("system"), pl.all()
-            )
+            differences.samples(planned.entity, part, limit).select(pl.lit(planned.system).alias("system"), pl.all())
             for planned in self.entities
-            for change in ("create", "update")
+            for part in (
+                planned.difference.filter(pl.col("change") == "create"),
+                differences.shown_updates(planned.difference, limit),
+            )
         ]
         return pl.concat([pl.DataFrame(schema=SAMPLES), *shown])
 
