@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     crm_client_secret: SecretStr | None = Field(default=None, description="Application secret")
     crm_scope: str | None = Field(default=None, description="Scope; default <crm_url>/.default")
     crm_batch_rows: int = Field(default=500, ge=1, le=1000, description="Rows per bulk request")
+    crm_preflight: bool = Field(
+        default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
+    )
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
     address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")

@@ -13,6 +13,7 @@ from integration_assets.domain.tables import ADDRESS_REGISTER
 from integration_assets.flows.crm import LINKS, SYSTEM, link_sender, row_sender
 from integration_assets.flows.delivery import Send, deliver
 from integration_assets.flows.identity import object_ids
+from integration_assets.flows.preflight import gated
 from integration_assets.flows.read_back import crm_rows, registry_rows
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
@@ -60,7 +61,7 @@ def crm_contacts(
                 share_protected=dynamics.settings.share_protected_addresses,
             )
             _desire(store, "contacts", rows.rename({CRM_TABLES["contacts"].key: "object_id"}), counts)
-        _deliver(context, store, "contacts", row_sender(dynamics.get(), "contacts"), counts)
+        _deliver(context, store, "contacts", _gated(context, dynamics, row_sender(dynamics.get(), "contacts")), counts)
 
 
 def _crm_asset(entity: str) -> dg.AssetsDefinition:
@@ -85,7 +86,7 @@ def _crm_asset(entity: str) -> dg.AssetsDefinition:
                 store,
                 entity,
                 rows.rename({table.key: "object_id"}),
-                row_sender(dynamics.get(), entity),
+                _gated(context, dynamics, row_sender(dynamics.get(), entity)),
                 counts,
             )
 
@@ -111,7 +112,8 @@ def crm_agreements(
     store, areas = cache.get(), areas_of(context)
     with journaled(context, store) as counts:
         agreements = rows.rename({CRM_TABLES["agreements"].key: "object_id"})
-        _send(context, store, "agreements", agreements, row_sender(dynamics.get(), "agreements"), counts)
+        send = _gated(context, dynamics, row_sender(dynamics.get(), "agreements"))
+        _send(context, store, "agreements", agreements, send, counts)
         links = mapping.agreement_links(
             registry_rows(store.deliveries, "customer_roles", areas),
             registry_rows(store.deliveries, "agreements", areas),
@@ -119,7 +121,7 @@ def crm_agreements(
             business_day.of_run(context),
         )
         linked: dict[str, int] = {}
-        _send(context, store, LINKS, links, link_sender(dynamics.get()), linked)
+        _send(context, store, LINKS, links, _gated(context, dynamics, link_sender(dynamics.get())), linked)
         counts |= {f"links_{name}": number for name, number in linked.items()}
 
 
@@ -127,6 +129,11 @@ crm_addresses = _crm_asset("addresses")
 crm_accounts = _crm_asset("accounts")
 crm_customer_roles = _crm_asset("customer_roles")
 crm_installations = _crm_asset("installations")
+
+
+def _gated(context: dg.AssetExecutionContext, dynamics: DynamicsResource, send: Send) -> Send:
+    """Sends nothing to a CRM that cannot take it. A CRM is checked once in a run, when there is something to send."""
+    return gated(send, lambda: dynamics.require_fit(context.log.warning))
 
 
 def _send(

@@ -182,6 +182,10 @@ class DynamicsClient:
             if url is not None and urlsplit(url)[:2] != urlsplit(self._root)[:2]:
                 raise PermanentError(f"The next page of {set_name} is on another host; the token stays here.")
 
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer to a GET of `path`, below the root of the API."""
+        return json_answer(self._send("GET", f"{self._root}/{path}", params=params), f"GET {path}")
+
     def who_am_i(self) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
         return json_answer(self._send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")

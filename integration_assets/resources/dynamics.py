@@ -1,10 +1,14 @@
 """Dynamics CRM 365 (Dataverse Web API)."""
 
+from collections.abc import Callable
+
 import dagster as dg
 from pydantic import PrivateAttr
 
 from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.dynamics_auth import FormTokens, MsalTokens, TokenProvider
+from integration_assets.domain.crm.preflight import require_fit
+from integration_assets.flows.preflight import check_crm
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import Settings
 
@@ -20,9 +24,10 @@ def token_provider(settings: Settings) -> TokenProvider:
 
 
 class DynamicsResource(FromSettings):
-    """Opens the CRM as the application user of the settings."""
+    """Opens the CRM as the application user of the settings; `require_fit` says whether it can take our rows."""
 
     _client: DynamicsClient | None = PrivateAttr(default=None)
+    _checked: bool = PrivateAttr(default=False)
 
     def get(self) -> DynamicsClient:
         """The client. Raises MissingSetting where address or credentials are missing."""
@@ -35,8 +40,23 @@ class DynamicsResource(FromSettings):
             )
         return self._client
 
+    def require_fit(self, warn: Callable[[str], None]) -> None:
+        """Checks the organisation against what we write, once for a resource, unless crm_preflight is off.
+
+        Warnings are told to `warn`. Raises UnfitCrm where rows would be refused, CallError where it does not answer.
+        """
+        if self._checked or not self.settings.crm_preflight:
+            return
+        found = check_crm(self.get(), self.settings.utility)
+        for finding in found:
+            if finding.severity == "warning":
+                warn(f"The CRM may refuse or slow down some rows. {finding}")
+        require_fit(found)
+        self._checked = True
+
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Closes the connections."""
         if self._client is not None:
             self._client.close()
             self._client = None
+        self._checked = False
