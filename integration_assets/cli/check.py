@@ -75,4 +75,9 @@ def as_text(found: "Sequence[Finding]") -> str:
     ]
     errors = sum(finding.severity == "error" for finding in found)
     verdict = "The CRM is set up for what we write." if not errors else "Nothing would be delivered to this CRM."
-    return "\n".join([*lines, f"{errors} errors, {len(found) - errors} warnings. {verdict}"])
+    counts = f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}"
+    return "\n".join([*lines, f"{counts}. {verdict}"])
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

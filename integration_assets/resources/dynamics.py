@@ -7,7 +7,8 @@ from pydantic import PrivateAttr
 
 from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.dynamics_auth import FormTokens, MsalTokens, TokenProvider
-from integration_assets.domain.crm.preflight import require_fit
+from integration_assets.clients.http import PermanentError
+from integration_assets.domain.crm.preflight import UnfitCrm, require_fit
 from integration_assets.flows.preflight import check_crm
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import Settings
@@ -43,11 +44,18 @@ class DynamicsResource(FromSettings):
     def require_fit(self, warn: Callable[[str], None]) -> None:
         """Checks the organisation against what we write, once for a resource, unless crm_preflight is off.
 
-        Warnings are told to `warn`. Raises UnfitCrm where rows would be refused, CallError where it does not answer.
+        Warnings are told to `warn`. Raises UnfitCrm where rows would be refused or the check is, TransientError where
+        the CRM does not answer.
         """
         if self._checked or not self.settings.crm_preflight:
             return
-        found = check_crm(self.get(), self.settings.utility)
+        try:
+            found = check_crm(self.get(), self.settings.utility)
+        except PermanentError as error:
+            raise UnfitCrm(
+                f"The CRM could not be checked, so nothing was sent. {error} "
+                "With crm_preflight off, rows are sent without a check."
+            ) from error
         for finding in found:
             if finding.severity == "warning":
                 warn(f"The CRM may refuse or slow down some rows. {finding}")

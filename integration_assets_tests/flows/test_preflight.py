@@ -268,6 +268,14 @@ def test_an_unfit_organisation_gets_nothing(resource: DynamicsResource, switch: 
     assert send([DELIVERY])[0].ok, "asked again once it is put right"
 
 
+def test_a_check_that_is_refused_stops_too_and_says_how_to_go_on(resource: DynamicsResource, switch: Switch) -> None:
+    switch(**role(member=False))
+    sent: list[Delivery] = []
+    with pytest.raises(UnfitCrm, match=r"0x80072560.* crm_preflight"):
+        gated(sender(sent), lambda: resource.require_fit(pytest.fail))([DELIVERY])
+    assert sent == []
+
+
 def test_warnings_are_told_and_stop_nothing(resource: DynamicsResource, switch: Switch) -> None:
     switch(**columns("contact", ava_cpr_nummer={"secured": True}))
     told: list[str] = []
@@ -339,7 +347,7 @@ def test_command_tells_faults(command: Callable[..., tuple[int, str, str]], swit
     code, text, _ = command()
     assert code == 1
     assert "error   contact.firstname\n        The column takes 50 characters; values have up to 150.\n" in text
-    assert text.endswith("1 errors, 0 warnings. Nothing would be delivered to this CRM.\n")
+    assert text.endswith("1 error, 0 warnings. Nothing would be delivered to this CRM.\n")
     code, text, _ = command("--json")
     assert code == 1
     (found,) = json.loads(text)
