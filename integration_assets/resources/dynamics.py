@@ -1,5 +1,6 @@
 """Dynamics CRM 365 (Dataverse Web API)."""
 
+import threading
 from collections.abc import Callable
 
 import dagster as dg
@@ -12,6 +13,9 @@ from integration_assets.domain.crm.preflight import UnfitCrm, require_fit
 from integration_assets.flows.preflight import check_crm
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import Settings
+
+_checking = threading.Lock()
+"""Rows are sent by several threads, which all wait for the one check."""
 
 
 def token_provider(settings: Settings) -> TokenProvider:
@@ -47,8 +51,12 @@ class DynamicsResource(FromSettings):
         Warnings are told to `warn`. Raises UnfitCrm where rows would be refused or the check is, TransientError where
         the CRM does not answer.
         """
-        if self._checked or not self.settings.crm_preflight:
-            return
+        with _checking:
+            if self.settings.crm_preflight and not self._checked:
+                self._check(warn)
+                self._checked = True
+
+    def _check(self, warn: Callable[[str], None]) -> None:
         try:
             found = check_crm(self.get(), self.settings.utility)
         except PermanentError as error:
@@ -60,7 +68,6 @@ class DynamicsResource(FromSettings):
             if finding.severity == "warning":
                 warn(f"The CRM may refuse or slow down some rows. {finding}")
         require_fit(found)
-        self._checked = True
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Closes the connections."""

@@ -3,19 +3,55 @@
 from typing import Final
 
 from integration_assets.domain.crm.fields import (
+    ACTIVE,
     AGREEMENT_CONTACTS,
-    ALTERNATE_KEYS,
+    COUNTRY,
     FIELDS,
-    LONGEST_VALUES,
+    GENDER_OPTIONS,
+    INACTIVE,
+    ROLE_OPTIONS,
     TABLE_FACTS,
     UTILITY_OPTIONS,
-    WRITTEN_OPTIONS,
     Field,
 )
 from integration_assets.domain.crm.metadata import NeededColumn, NeededLookup, NeededTable
 
 MESSAGES: Final = ("UpsertMultiple",)
 """The bulk messages by which rows are written."""
+
+ALTERNATE_KEYS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "accounts": (("ava_kundenummer",),),
+    "installations": (("ava_identifikation",),),
+}
+"""Columns that name a row, by entity. Rows are written by their primary ids; a key keeps people from doubling them."""
+
+WRITTEN_OPTIONS: Final[dict[str, tuple[int, ...]]] = {
+    "gendercode": tuple(GENDER_OPTIONS.values()),
+    "ava_rolle": (ROLE_OPTIONS["Kunde"], ROLE_OPTIONS["Ligestillingskunde"]),
+    "statecode": (ACTIVE[0], INACTIVE[0]),
+    "statuscode": (ACTIVE[1], INACTIVE[1]),
+}
+"""The numbers that are written into a choice, by column; those of a utility are in `UTILITY_OPTIONS`."""
+
+LONGEST_VALUES: Final[dict[str, int]] = {
+    "ava_cpr_nummer": 10,
+    "ava_cvr_nummer": 8,
+    "ava_dawaadgangsadresseid": 36,
+    "ava_vejkode": 4,
+    "ava_husnummer": 3,
+    "ava_bogstav": 1,
+    "ava_etage": 2,
+    "ava_doer": 4,
+    "ava_postnummer": 4,
+    "ava_kommunenummer": 4,
+    "ava_kvhx": 19,
+    "ava_land": len(COUNTRY),
+    "ava_koordinat_nord": 11,
+    "ava_koordinat_oest": 11,
+    "ava_laengdegrad": 10,
+    "ava_breddegrad": 9,
+}
+"""Characters of the longest value, by column, where its format bounds it (DAR, CPR, CVR) and no `max_length` does."""
 
 _LOGICAL_NAMES: Final = {facts.set_name: facts.logical_name for facts in TABLE_FACTS.values()}
 
