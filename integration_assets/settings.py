@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     crm_max_changed_share: float = Field(
         default=0.5, ge=0, le=1, description="Share of an entity's CRM rows in a run's areas that may change"
     )
+    crm_preflight: bool = Field(
+        default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
+    )
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
     address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")

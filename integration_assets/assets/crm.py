@@ -19,6 +19,7 @@ from integration_assets.flows.crm import LINKS, SYSTEM, deliver_rows, link_sende
 from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.delivery import Send
 from integration_assets.flows.identity import object_ids
+from integration_assets.flows.preflight import gated
 from integration_assets.flows.read_back import crm_rows, registry_rows
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
@@ -142,6 +143,11 @@ crm_customer_roles = _crm_asset("customer_roles")
 crm_installations = _crm_asset("installations")
 
 
+def _gated(context: dg.AssetExecutionContext, dynamics: DynamicsResource, send: Send) -> Send:
+    """Sends nothing to a CRM that cannot take it. A CRM is checked once in a run, when there is something to send."""
+    return gated(send, lambda: dynamics.require_fit(context.log.warning))
+
+
 def _deliver(
     context: dg.AssetExecutionContext,
     store: Cache,
@@ -151,7 +157,7 @@ def _deliver(
     counts: dict[str, int],
 ) -> None:
     """Delivers what differs and adds the counts."""
-    report = deliver_rows(store.deliveries, dynamics.get(), entity, send, areas_of(context))
+    report = deliver_rows(store.deliveries, dynamics.get(), entity, _gated(context, dynamics, send), areas_of(context))
     counts |= report.counts()
     for text, number in report.errors.items():
         context.log.warning("%s rows of %s were not delivered and are tried again: %s", number, entity, text)

@@ -7,6 +7,7 @@ import typer
 
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
+from integration_assets.cli.check import check
 from integration_assets.cli.person import person
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(addresses, name="addresses")
+app.add_typer(check, name="check")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
 

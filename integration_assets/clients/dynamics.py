@@ -220,12 +220,20 @@ class DynamicsClient:
             raise TransientError(f"The CRM gave no delta link for {table.set}: has the table change tracking?")
         return Changes(rows, deleted, following)
 
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer to a GET of `path`, below the root of the API."""
+        return json_answer(
+            self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata"), f"GET {path}"
+        )
+
     def who_am_i(self) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
         return json_answer(self._session.send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
 
     def requests(self) -> Counter[str]:
-        """How many requests were sent so far: create, update and upsert (many rows), batch, query, other."""
+        """How many requests were sent so far: create, update and upsert (many rows), batch, query, metadata,
+        other.
+        """
         return self._session.requests()
 
     def close(self) -> None:

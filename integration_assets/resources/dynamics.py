@@ -1,6 +1,7 @@
 """Dynamics CRM 365 (Dataverse Web API)."""
 
 import importlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,15 @@ from integration_assets.clients.dynamics_auth import (
     TokenProvider,
     certificate_credential,
 )
+from integration_assets.clients.http import PermanentError
+from integration_assets.domain.crm.preflight import UnfitCrm, require_fit
+from integration_assets.flows.crm_mapping import mapping_in_force
+from integration_assets.flows.preflight import check_crm
 from integration_assets.resources.base import FromSettings, retry_policy
 from integration_assets.settings import MissingSetting, Settings
+
+_checking = threading.Lock()
+"""Rows are sent by several threads, which all wait for the one check."""
 
 
 def token_providers(settings: Settings) -> list[TokenProvider]:
@@ -34,9 +42,10 @@ def token_providers(settings: Settings) -> list[TokenProvider]:
 
 
 class DynamicsResource(FromSettings):
-    """Opens the CRM as the application users of the settings."""
+    """Opens the CRM as the application users of the settings; `require_fit` says whether it can take our rows."""
 
     _client: DynamicsClient | None = PrivateAttr(default=None)
+    _checked: bool = PrivateAttr(default=False)
 
     def get(self) -> DynamicsClient:
         """The client. Raises MissingSetting where address or credentials are missing."""
@@ -44,11 +53,36 @@ class DynamicsResource(FromSettings):
             self._client = open_dynamics(self.settings)
         return self._client
 
+    def require_fit(self, warn: Callable[[str], None]) -> None:
+        """Checks the organisation against what we write, once for a resource, unless crm_preflight is off.
+
+        Warnings are told to `warn`. Raises UnfitCrm where rows would be refused or the check is, TransientError where
+        the CRM does not answer.
+        """
+        with _checking:
+            if self.settings.crm_preflight and not self._checked:
+                self._check(warn)
+                self._checked = True
+
+    def _check(self, warn: Callable[[str], None]) -> None:
+        try:
+            found = check_crm(self.get(), self.settings.utility, mapping_in_force(self.settings))
+        except PermanentError as error:
+            raise UnfitCrm(
+                f"The CRM could not be checked, so nothing was sent. {error} "
+                "With crm_preflight off, rows are sent without a check."
+            ) from error
+        for finding in found:
+            if finding.severity == "warning":
+                warn(f"The CRM may refuse or slow down some rows. {finding}")
+        require_fit(found)
+
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Closes the connections."""
         if self._client is not None:
             self._client.close()
             self._client = None
+        self._checked = False
 
 
 def open_dynamics(settings: Settings) -> DynamicsClient:

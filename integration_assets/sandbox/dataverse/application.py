@@ -77,7 +77,8 @@ class _Crm:
         self._rows = Rows(store, _now)
         known = options.settings
         self._store = store
-        self._tokens = Tokens(known.get("crm_client_id", ""), known.get("crm_client_secret", ""))
+        self._client_id = known.get("crm_client_id", "")
+        self._tokens = Tokens(self._client_id, known.get("crm_client_secret", ""))
         self._limits = Limits()
         self._turn = itertools.count()
         self._rules = Behaviour()
@@ -110,7 +111,8 @@ class _Crm:
         body = await request.body()
         rules = self._rules_in_force()
         server = self._server(request, rules)
-        caller = Caller(client_id, rules.user(client_id))
+        others = {other: rules.user(other) for other in (self._client_id, *rules.users) if other != client_id}
+        caller = Caller(client_id, rules.user(client_id), others)
         try:
             with self._limits.place(client_id, server, rules) as place:
                 found = self._answer(request, body, caller, rules)

@@ -3,8 +3,8 @@
 Belongs here: ids of users and privileges, and the check before each read and write.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from integration_assets.sandbox.dataverse import errors
@@ -21,11 +21,18 @@ class Caller:
 
     client_id: str
     user: ApplicationUser
+    colleagues: Mapping[str, ApplicationUser] = field(default_factory=dict)
+    """The other application users by client id."""
 
     @property
     def user_id(self) -> str:
         """Its id in the table of users (systemusers)."""
         return metadata_id(f"systemuser/{self.client_id}")
+
+    def known(self, user_id: str) -> "Caller | None":
+        """This or another application user by its id."""
+        everybody = (self, *(Caller(client_id, user) for client_id, user in self.colleagues.items()))
+        return next((caller for caller in everybody if caller.user_id == user_id), None)
 
     def need(self, right: str, table: Table) -> None:
         """DataverseError 403 when the role lacks a right (one of `RIGHTS`) on the table."""

@@ -50,11 +50,12 @@ def answer_about(rows: Rows, exchange: Exchange, segments: list[Segment]) -> Ans
 
 
 def _privileges(rows: Rows, exchange: Exchange, segments: list[Segment]) -> Answer:
-    """RetrieveUserPrivileges of the caller; other users and other questions about users are not played."""
+    """RetrieveUserPrivileges of an application user; people and other questions about users are not played."""
     asked = segments[1].name if len(segments) == 2 else ""
-    if asked != f"{_PREFIX}RetrieveUserPrivileges" or segments[0].key != exchange.caller.user_id:
+    user = exchange.caller.known(segments[0].key or "")
+    if asked != f"{_PREFIX}RetrieveUserPrivileges" or user is None:
         raise errors.out_of_play("this question about users")
-    body = {"RolePrivileges": list(exchange.caller.privileges(rows.schema))}
+    body = {"RolePrivileges": list(user.privileges(rows.schema))}
     return json_answer(200, {"@odata.context": _context(exchange, "RetrieveUserPrivilegesResponse"), **body})
 
 

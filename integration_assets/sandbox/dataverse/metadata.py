@@ -14,7 +14,7 @@ from integration_assets.sandbox.dataverse.wire import Answer, Exchange, json_ans
 
 _BY_NAME = re.compile(r"LogicalName\s*=\s*'([^']*)'$")
 _NAME_FILTER = re.compile(r"\s*LogicalName\s+eq\s+'([^']*)'\s*(?:\bor\b|$)")
-_EXPAND = re.compile(r"\s*([A-Za-z]+)\s*(?:\(\$select=([A-Za-z,\s]*)\))?\s*(?:,|$)")
+_EXPAND = re.compile(r"\s*([A-Za-z]+)\s*(?:\(\$select=([A-Za-z0-9,\s]*)\))?\s*(?:,|$)")
 _ATTRIBUTE_TYPES: Mapping[Kind, str] = {
     "string": "String",
     "memo": "Memo",
@@ -49,7 +49,9 @@ def metadata_answer(schema: Schema, exchange: Exchange, segments: list[Segment])
     if len(segments) == 1:
         return json_answer(200, {"@odata.context": context, **_shown(_definition(schema, table), select, expand)})
     found = _collection(schema, table, segments[1:])
-    return json_answer(200, {"@odata.context": context, "value": [_shown(entry, select, expand) for entry in found]})
+    cast = segments[1].name != "Attributes" or len(segments) > 2
+    value = [_shown(entry, select, expand, derived=cast) for entry in found]
+    return json_answer(200, {"@odata.context": context, "value": value})
 
 
 def _collection(schema: Schema, table: Table, rest: list[Segment]) -> list[dict[str, Any]]:
@@ -88,8 +90,11 @@ def _filtered_tables(schema: Schema, text: str | None) -> list[Table]:
     return [table for table in schema.tables.values() if table.logical in names]
 
 
-def _shown(entry: dict[str, Any], select: str | None, expand: str) -> dict[str, Any]:
-    """The entry with its selected properties and expanded collections; collections are hidden otherwise."""
+def _shown(entry: dict[str, Any], select: str | None, expand: str, *, derived: bool = True) -> dict[str, Any]:
+    """The entry with its selected properties and expanded collections; collections are hidden otherwise.
+
+    Without `derived`, what only some types of column have cannot be selected: that needs a cast.
+    """
     expanded: dict[str, str | None] = {}
     position = 0
     while position < len(expand):
@@ -99,17 +104,34 @@ def _shown(entry: dict[str, Any], select: str | None, expand: str) -> dict[str, 
         expanded[match[1]] = match[2]
         position = match.end()
     chosen = {name.strip() for name in select.split(",")} if select else None
+    _check_names(entry, chosen or set(), derived)
+    _check_names(entry, set(expanded), derived=True)
     shown: dict[str, Any] = {}
     for name, value in entry.items():
         if name in expanded:
-            inner = expanded[name]
-            shown[name] = [_shown(e, inner, "") for e in value] if name in _COLLECTIONS else value
+            inner, cast = expanded[name], name != "Attributes"
+            shown[name] = [_shown(e, inner, "", derived=cast) for e in value] if name in _COLLECTIONS else value
         elif name not in _COLLECTIONS | _EXPANDABLE and (
             chosen is None or name in chosen or name.startswith("@") or name == "MetadataId"
         ):
             shown[name] = value
     return shown
 
+
+def _check_names(entry: dict[str, Any], names: set[str], derived: bool) -> None:
+    for name in sorted(names):
+        if name in _DERIVED and not (derived and name in entry):
+            kind = "Microsoft.Dynamics.CRM.AttributeMetadata"
+            raise errors.query(f"Could not find a property named '{name}' on type '{kind}'.")
+        if name not in entry and name not in _DERIVED:
+            raise errors.out_of_play(f"the metadata property {name}")
+
+
+_DERIVED = {
+    "MaxLength", "OptionSet", "GlobalOptionSet", "Format", "DateTimeBehavior", "MinValue", "MaxValue", "Precision",
+    "Targets",
+}  # fmt: skip
+"""What only some types of column have."""
 
 _COLLECTIONS = {"Attributes", "Keys", "ManyToOneRelationships", "OneToManyRelationships", "ManyToManyRelationships"}
 _EXPANDABLE = {"OptionSet", "GlobalOptionSet"}
@@ -126,6 +148,7 @@ def _definition(schema: Schema, table: Table) -> dict[str, Any]:
         "LogicalCollectionName": table.set_name,
         "PrimaryIdAttribute": table.primary_id,
         "PrimaryNameAttribute": table.primary_name,
+        "PrimaryImageAttribute": None,
         "ChangeTrackingEnabled": table.change_tracking,
         "IsOptimisticConcurrencyEnabled": True,
         "TableType": "Standard",

@@ -18,6 +18,7 @@ from integration_assets.sandbox.dataverse.wire import Answer, Exchange, json_ans
 
 PAGE_LIMIT = 5000
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$expand", "$top", "$count", "$skiptoken", "$deltatoken"}
+_OTHER_LANGUAGES = {"fetchXml", "sql", "savedQuery", "userQuery"}
 _EXPAND = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\(([^()]*)\))?\s*(?:,|$)")
 _LAST_ID = re.compile(r'last="\{([0-9a-fA-F-]{36})\}"')
 _PAGE_NUMBER = re.compile(r'pagenumber="(\d+)"')
@@ -70,6 +71,8 @@ def list_answer(rows: RowSource, exchange: Exchange, table: Table, ids: Iterable
     for name in options:
         if name.startswith("$") and name not in _LIST_OPTIONS:
             raise errors.query(f"The query parameter {name} is not supported.")
+        if name in _OTHER_LANGUAGES:
+            raise errors.out_of_play(f"queries by {name}")
     wanted = shape(rows, exchange, table)
     tracked = tracked_from(rows, exchange, table)
     if "$deltatoken" in options:

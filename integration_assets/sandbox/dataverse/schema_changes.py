@@ -1,7 +1,7 @@
 """What an administrator may have changed in the organisation's tables, well or badly.
 
 Belongs here: applying changes, given as JSON, to a schema. For each table, by logical name: null drops it; an object
-replaces its own values (`set_name`, `change_tracking`, `messages`) and those of its parts by name: `columns` (values of
+replaces its own values (`set_name`, `states`, `messages` ...) and those of its parts by name: `columns` (values of
 `Attribute`), `lookups` (by navigation property; values of `Lookup`), `keys` (values of `AlternateKey`); null drops the
 part. A part that is not there yet is added. "relationships" takes many-to-many relationships by name in the same way.
 So `{"contact": {"columns": {"firstname": {"max_length": 50}}}}` shortens a column.
@@ -32,7 +32,15 @@ def changed(schema: Schema, changes: Mapping[str, Any]) -> Schema:
         dataclasses.replace(table, lookups=tuple(lookup for lookup in table.lookups if lookup.target in left))
         for table in tables
     ]
-    relationships = _parts(schema.relationships.values(), changes.get("relationships", {}), _named, ManyToMany)
+    names = {
+        old.set_name: new.set_name for old in schema.tables.values() for new in tables if old.logical == new.logical
+    }
+    standing = [
+        dataclasses.replace(each, first=names[each.first], second=names[each.second])
+        for each in schema.relationships.values()
+        if each.first in names and each.second in names
+    ]
+    relationships = _parts(standing, changes.get("relationships", {}), _named, ManyToMany)
     return Schema(tables, relationships)
 
 
@@ -40,6 +48,8 @@ def _changed_table(table: Table, change: Mapping[str, Any]) -> Table:
     own = {name: value for name, value in change.items() if name not in _PARTS}
     if "messages" in own:
         own["messages"] = tuple(own["messages"])
+    if "states" in own:
+        own["states"] = {int(state): tuple(reasons) for state, reasons in own["states"].items()}
     columns = {
         name: None if values is None else _readable_options(values)
         for name, values in change.get("columns", {}).items()

@@ -37,7 +37,8 @@ def tracked_from(rows: RowSource, exchange: Exchange, table: Table) -> int | Non
 
     DataverseError where the table or the user's role does not allow it, or options stand in the way.
     """
-    if PREFERENCE not in exchange.preferences and "$deltatoken" not in exchange.options:
+    page = _COOKIE.search(exchange.options.get("$skiptoken", ""))
+    if PREFERENCE not in exchange.preferences and "$deltatoken" not in exchange.options and page is None:
         return None
     if not table.change_tracking:
         # The code and text are not documented.
@@ -47,7 +48,6 @@ def tracked_from(rows: RowSource, exchange: Exchange, table: Table) -> int | Non
     for name in _REFUSED:
         if name in exchange.options:
             raise errors.query(f"The {name} query parameter is not supported when tracking changes.")
-    page = _COOKIE.search(exchange.options.get("$skiptoken", ""))
     return int(page[1]) if page else rows.version
 
 
