@@ -10,7 +10,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "crm_mapping.md"
 
 
 def test_the_document_is_up_to_date() -> None:
-    """Else: `integration-assets crm-mapping --markdown > docs/crm_mapping.md`, without a mapping file in the settings."""
+    """Else: `integration-assets crm-mapping --markdown > docs/crm_mapping.md`, without a mapping file."""
     assert DOCUMENT.read_text(encoding="utf-8").rstrip("\n") == document(STANDARD).rstrip("\n")
 
 
