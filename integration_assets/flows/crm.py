@@ -28,6 +28,8 @@ OPEN_CASE = "open_case"
 
 _SENDERS_PER_USER = 6
 """Batches claimed at once: those that may be under way, and some ready for the turns that come free."""
+_MOST_SENDERS = 12
+"""Each holds a connection to the cache."""
 
 
 def table_name(entity: str) -> TableName:
@@ -47,7 +49,7 @@ def deliver_rows(
     sized_by = AGREEMENT_CONTACTS.navigation if entity == LINKS else TABLE_FACTS[entity].set_name
     report = DeliveryReport()
     counts = Counter(deliveries.counts(SYSTEM, entity, areas))
-    shares = _Shares(counts.total() - counts["delivered"], _SENDERS_PER_USER * client.users)
+    shares = _Shares(counts.total() - counts["delivered"], min(_SENDERS_PER_USER * client.users, _MOST_SENDERS))
 
     def sender(_: int) -> DeliveryReport:
         return deliver(
