@@ -1,7 +1,5 @@
 """What an asset does before it sends: it stops where too much would change, unless its run is let through."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import polars as pl
 import pytest
@@ -15,8 +13,8 @@ from integration_assets_tests.flows.crm_city import city
 
 
 @pytest.fixture
-def store(cache: sa.Engine) -> Iterator[Cache]:
-    yield Cache(cache, "a secret of the tests")
+def store(cache: sa.Engine) -> Cache:
+    return Cache(cache, "a secret of the tests")
 
 
 def run(store: Cache, settings: Settings, rows: pl.DataFrame, **tags: str) -> dg.ExecuteInProcessResult:

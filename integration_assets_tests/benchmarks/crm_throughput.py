@@ -4,8 +4,8 @@
 
 A city of customers with all entities (`flows.crm_city`) is desired in the delivery table and delivered by one
 application user to the sandbox, whose service protection is Dataverse's with its window of 300 seconds scaled to 60:
-240 seconds of work in 60 seconds, 1200 requests, 4 requests at a time recommended. A row of a bulk message costs 10 ms of
-work, a row written otherwise (a link, a row of a change set) 4 times that.
+240 seconds of work in 60 seconds, 1200 requests, 4 requests at a time recommended. A row of a bulk message costs 10 ms
+of work, a row written otherwise (a link, a row of a change set) 4 times that.
 
 1. Half of the customers are new, the others, loaded before without limits, are changed. Bars: 90 % of the rate that
    the limits allow, at most 1 % of the requests answered 429, memory flat.
