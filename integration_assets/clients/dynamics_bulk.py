@@ -4,7 +4,6 @@ Belongs here: which request carries which rows, and what becomes of each row. Wh
 `dynamics_rows` and `odata_batch`; when they are sent is `dynamics_session`.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -28,6 +27,8 @@ Message = Literal["CreateMultiple", "UpdateMultiple", "UpsertMultiple"]
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
+_NO_ANSWER = (None, 408, 502, 503, 504)
+"""Statuses, and none at all, of requests that may have taken too long."""
 _FEW_ROWS = 50
 """So many rows are told apart one by one: a further halving would cost more in requests than it saves."""
 
@@ -90,7 +91,8 @@ class BulkWriter:
                 elif error.code == DUPLICATE and message == "UpsertMultiple" and attempt == 1:
                     continue  # two upserts of one key at the same moment: now it is an update
                 elif not blames_a_row(error) and error.status != 413:
-                    self.sizes.failed(table.set, len(rows), too_large=False)
+                    if error.status in _NO_ANSWER:
+                        self.sizes.failed(table.set, len(rows), too_large=False)
                     raise
                 elif len(rows) == 1:
                     return [failed(rows[0].row_id, error)]
@@ -130,11 +132,10 @@ class BulkWriter:
         of_type = {"@odata.type": f"Microsoft.Dynamics.CRM.{table.logical}"}
         targets = [of_type | {table.primary_id: row.row_id} | row.payload for row in rows]
         body = json_body({"Targets": targets})
-        began = time.monotonic()
         url = f"{self._session.root}/{table.set}/Microsoft.Dynamics.CRM.{message}"
         kind = message.removesuffix("Multiple").lower()
         response = self._session.send("POST", url, content=body, headers=JSON, kind=kind)
-        self.sizes.took(table.set, len(rows), time.monotonic() - began)
+        self.sizes.took(table.set, len(rows), response.elapsed.total_seconds())
         return request_id(response)
 
     def _halved(
@@ -180,7 +181,6 @@ class BulkWriter:
         `sized_by` names what batches of this kind are sized by, as a table's are.
         """
         content_type, body = odata_batch.write(operations)
-        began = time.monotonic()
         response = self._session.send(
             "POST",
             f"{self._session.root}/$batch",
@@ -195,6 +195,6 @@ class BulkWriter:
                 raise error_of(response, "POST $batch")
             raise TransientError("The CRM answered a batch with no multipart.", status=response.status_code)
         if sized_by is not None:
-            self.sizes.took(sized_by, len(operations), time.monotonic() - began)
+            self.sizes.took(sized_by, len(operations), response.elapsed.total_seconds())
         answers = odata_batch.read(answer_type, response.content, len(operations))
         return [outcome_of(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]

@@ -119,7 +119,7 @@ class _RowSender:
         payloads = [self._wire(row, {}, every) for row in rows]
         outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)} if rows else {}
         standing = [row for row in rows if outcomes[row.object_id].code == DUPLICATE]
-        return outcomes | self._write_whole(standing)
+        return outcomes | self._write_whole(standing, there=True)
 
     def _update(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
         filling = [row for row in rows if self._would_fill(row)]
@@ -133,19 +133,22 @@ class _RowSender:
         if wanted:
             outcomes |= {each.row_id: each for each in self._client.update(self._table, wanted, etags=etags)}
         gone = [row for row in rows if outcomes[row.object_id].code in MISSING]
-        return outcomes | self._write_whole(gone)
+        return outcomes | self._write_whole(gone, there=False)
 
-    def _write_whole(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
-        """Rows of which is not known what the CRM has of them."""
+    def _write_whole(self, rows: Sequence[Delivery], *, there: bool) -> dict[str, RowOutcome]:
+        """Rows of which is not known what the CRM has in them; in those that are `there`, blanks clear."""
         if not rows:
             return {}
         found = self._look([row for row in rows if self._would_fill(row, anew=True)])
-        payloads = [self._wire(row, {}, self._lacking(found.get(row.object_id, {}))) for row in rows]
-        return {each.row_id: each for each in self._client.upsert(self._table, payloads)}
+        payloads = [self._wire(row, {}, self._lacking(found.get(row.object_id, {})), whole=there) for row in rows]
+        known = [row.object_id for row in rows] if there else []
+        return {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
 
-    def _wire(self, row: Delivery, delivered: Mapping[str, object], lacking: Sequence[str]) -> dict[str, object]:
+    def _wire(
+        self, row: Delivery, delivered: Mapping[str, object], lacking: Sequence[str], *, whole: bool = False
+    ) -> dict[str, object]:
         desired = {**row.desired, self._table.primary_id: row.object_id}
-        return wire(self._entity, desired, delivered or None, crm_lacks=lacking, by=self._by)
+        return wire(self._entity, desired, delivered or None, crm_lacks=lacking, whole=whole, by=self._by)
 
     def _would_fill(self, row: Delivery, *, anew: bool = False) -> bool:
         """Whether a column that belongs to its first writer has a value that was not sent before."""

@@ -136,7 +136,11 @@ def test_a_row_that_is_there_already_is_taken_over_with_what_people_wrote(
 ) -> None:
     """As after a lost cache, or a request that was carried out and not answered."""
     key = row_id("contacts", 1)
-    office.do("POST", "contacts", {"contactid": key, "firstname": "Old", "emailaddress1": "anna@example.dk"})
+    office.do(
+        "POST",
+        "contacts",
+        {"contactid": key, "firstname": "Old", "lastname": "Old", "emailaddress1": "anna@example.dk"},
+    )
     assert send(client, "contacts", {"firstname": "Anna", "emailaddress1": "kmd@example.dk"}, None).ok
     assert in_crm(client, "contacts")[key] == {"firstname": "Anna", "emailaddress1": "anna@example.dk"}
 

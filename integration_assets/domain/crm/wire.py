@@ -19,6 +19,7 @@ def wire(
     delivered: Mapping[str, Any] | None,
     *,
     crm_lacks: Collection[str] = (),
+    whole: bool = False,
     by: CrmMapping = STANDARD,
 ) -> dict[str, Any]:
     """The primary id and the changed columns of a row, by the names they have in this CRM.
@@ -27,7 +28,8 @@ def wire(
     as (target set, id), or as None to clear one that was delivered. A new row has no blanks. Columns of owner
     first_writer (the CRM's own value counts) come only when named (by field) in `crm_lacks`, where the CRM has no
     value, and then whether they changed or not; those of owner crm never. Where nothing is to be sent, only the
-    primary id is in the result.
+    primary id is in the result. `whole` gives every column that is ours, blanks too: for a row of which is not known
+    what the CRM has in it.
 
     Raises KeyError when `desired` lacks the primary id.
     """
@@ -41,7 +43,7 @@ def wire(
         if field.owner == "first_writer":
             if field.name in crm_lacks and value is not None:
                 row[field.column] = _sent(field, value)
-        elif _plain(value) != _plain(known.get(field.name)):
+        elif whole or _plain(value) != _plain(known.get(field.name)):
             row[field.column] = _sent(field, value)
     return row
 
