@@ -91,10 +91,13 @@ def _binding_rights(entity: str) -> tuple[str, ...]:
 def _column(field: Field, utility: str) -> NeededColumn:
     if field.kind == "lookup":
         raise ValueError(f"The field {field.name} is a lookup, not a column.")
-    options: frozenset[int] = frozenset()
+    written: tuple[int, ...] = ()
     if field.kind == "option":
-        options = frozenset(WRITTEN_OPTIONS.get(field.name) or {UTILITY_OPTIONS[utility]})
-    return NeededColumn(field.name, field.kind, field.max_length or LONGEST_VALUES.get(field.name), options)
+        written = WRITTEN_OPTIONS.get(field.name) or tuple(
+            number for name, number in UTILITY_OPTIONS.items() if name == utility
+        )
+    longest = field.max_length or LONGEST_VALUES.get(field.name)
+    return NeededColumn(field.name, field.kind, longest, frozenset(written))
 
 
 def _links(set_name: str) -> tuple[NeededLookup, ...]:
