@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from integration_assets.cache.deliveries import Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cli.app import app
+from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.http import NotAllowedError, PermanentError, TransientError
 from integration_assets.domain.crm.fields import FIELDS
 from integration_assets.domain.crm.needs import needed_tables
@@ -61,18 +62,35 @@ def switch(organisation: str) -> Iterator[Switch]:
     change(schema=None, users=None)
 
 
-@pytest.fixture
-def resource(organisation: str) -> Iterator[DynamicsResource]:
+@pytest.fixture(scope="module")
+def settings(organisation: str) -> Settings:
     given: dict[str, Any] = dataverse.settings(organisation, SandboxOptions(data_dir=Path("unused")))
-    settings = Settings(**given, crm_client_id=CLIENT_ID, crm_client_secret="secret", http_attempts=1)
+    return Settings(**given, crm_client_id=CLIENT_ID, crm_client_secret="secret", http_attempts=1)
+
+
+@pytest.fixture(scope="module")
+def end_of_run() -> dg.InitResourceContext:
+    return dg.build_init_resource_context()
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings, end_of_run: dg.InitResourceContext) -> Iterator[DynamicsClient]:
+    resource = DynamicsResource(settings=settings)
+    yield resource.get()
+    resource.teardown_after_execution(end_of_run)
+
+
+@pytest.fixture
+def resource(settings: Settings, end_of_run: dg.InitResourceContext) -> Iterator[DynamicsResource]:
+    """The resource of one run."""
     resource = DynamicsResource(settings=settings)
     yield resource
-    resource.teardown_after_execution(dg.build_init_resource_context())
+    resource.teardown_after_execution(end_of_run)
 
 
-def test_a_healthy_organisation_has_no_findings(resource: DynamicsResource) -> None:
-    assert check_crm(resource.get(), "Varme") == []
-    assert check_crm(resource.get(), "Affald") == []
+def test_a_healthy_organisation_has_no_findings(client: DynamicsClient) -> None:
+    assert check_crm(client, "Varme") == []
+    assert check_crm(client, "Affald") == []
 
 
 def test_everything_that_is_mapped_is_needed() -> None:
@@ -171,10 +189,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_planted_fault_is_told_in_its_own_sentence(resource: DynamicsResource, switch: Switch, fault: str) -> None:
+def test_each_planted_fault_is_told_in_its_own_sentence(client: DynamicsClient, switch: Switch, fault: str) -> None:
     switches, severity, place, words = FAULTS[fault]
     switch(**switches)
-    (found,) = check_crm(resource.get(), "Varme")
+    (found,) = check_crm(client, "Varme")
     assert (found.severity, found.place) == (severity, place)
     for word in words:
         assert word in str(found)
@@ -182,29 +200,29 @@ def test_each_planted_fault_is_told_in_its_own_sentence(resource: DynamicsResour
     assert found.remedy.endswith(".")
 
 
-def test_an_option_of_another_utility_is_not_missed(resource: DynamicsResource, switch: Switch) -> None:
+def test_an_option_of_another_utility_is_not_missed(client: DynamicsClient, switch: Switch) -> None:
     switch(**columns("account", ava_kundetype={"options": {"915240001": "Varme"}}))
-    assert check_crm(resource.get(), "Varme") == []
-    (found,) = check_crm(resource.get(), "Affald")
+    assert check_crm(client, "Varme") == []
+    (found,) = check_crm(client, "Affald")
     assert "lacks the value 915240000" in found.text
 
 
-def test_a_user_with_a_narrow_role_is_warned_of_once_a_table(resource: DynamicsResource, switch: Switch) -> None:
+def test_a_user_with_a_narrow_role_is_warned_of_once_a_table(client: DynamicsClient, switch: Switch) -> None:
     switch(**role(depth="Basic"))
-    found = check_crm(resource.get(), "Varme")
+    found = check_crm(client, "Varme")
     assert {finding.severity for finding in found} == {"warning"}
     assert len(found) == 6
     assert all("not for the whole organisation" in finding.text for finding in found)
 
 
-def test_several_faults_are_all_told_errors_first(resource: DynamicsResource, switch: Switch) -> None:
+def test_several_faults_are_all_told_errors_first(client: DynamicsClient, switch: Switch) -> None:
     switch(
         schema={
             "contact": {"columns": {"ava_cpr_nummer": {"secured": True}, "ava_mobilkmdee": None}},
             "ava_adresse": {"columns": {"ava_land": None}},
         }
     )
-    found = check_crm(resource.get(), "Varme")
+    found = check_crm(client, "Varme")
     assert [(finding.severity, finding.place) for finding in found] == [
         ("error", "ava_adresse.ava_land"),
         ("error", "contact.ava_mobilkmdee"),
@@ -212,10 +230,10 @@ def test_several_faults_are_all_told_errors_first(resource: DynamicsResource, sw
     ]
 
 
-def test_an_application_without_user_is_refused(resource: DynamicsResource, switch: Switch) -> None:
+def test_an_application_without_user_is_refused(client: DynamicsClient, switch: Switch) -> None:
     switch(**role(member=False))
     with pytest.raises(PermanentError, match="0x80072560"):
-        check_crm(resource.get(), "Varme")
+        check_crm(client, "Varme")
 
 
 # The gate
@@ -317,15 +335,13 @@ def test_the_check_can_be_switched_off(resource: DynamicsResource, switch: Switc
 
 
 @pytest.fixture
-def command(
-    resource: DynamicsResource, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., tuple[int, str, str]]:
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"INTEGRATION_{name.upper()}", raising=False)
     monkeypatch.delenv("INTEGRATION_SETTINGS_FILE", raising=False)
     for name in ("crm_url", "crm_token_url", "crm_scope", "crm_client_id"):
-        monkeypatch.setenv(f"INTEGRATION_{name.upper()}", str(getattr(resource.settings, name)))
+        monkeypatch.setenv(f"INTEGRATION_{name.upper()}", str(getattr(settings, name)))
     monkeypatch.setenv("INTEGRATION_CRM_CLIENT_SECRET", "secret")
 
     def run(*arguments: str) -> tuple[int, str, str]:
