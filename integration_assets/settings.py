@@ -38,6 +38,12 @@ class _JsonFile(PydanticBaseSettingsSource):
         return {name: value for name, value in self._values().items() if name in known}
 
 
+EndingEntity = Literal["accounts", "customer_roles", "agreements", "installations"]
+"""Entities of the CRM that end."""
+
+Ending = Literal["deactivate", "update"]
+"""How a row ends: it becomes inactive, or it only gets its last day."""
+
 SpService = Literal["person_lookup", "person_search", "company_lookup", "person_subscriptions"]
 """The services of Serviceplatformen that are used."""
 
@@ -128,15 +134,60 @@ class Settings(BaseSettings):
         description="Repairs in a row of one object in the registry, after which it is left and told of",
     )
 
+    lora_max_changes: int | None = Field(
+        default=None, ge=0, description="Objects that one run may create or change per entity of the registry"
+    )
+    lora_max_changed_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of an entity's objects in a run's areas that may change"
+    )
+
     crm_url: str | None = Field(default=None, description="Address of the Dynamics organisation, without /api")
-    crm_tenant: str | None = Field(default=None, description="Entra tenant; unset where crm_token_url is used")
+    crm_api_version: str = Field(default="v9.2", description="Version of the Web API; on-premises v9.1 at most")
+    crm_tenant: str | None = Field(default=None, description="Entra tenant; unset where there is none (AD FS)")
+    crm_authority: str = Field(
+        default="https://login.microsoftonline.com",
+        description="Who gives tokens: the host of another cloud (login.microsoftonline.us, login.partner."
+        "microsoftonline.cn), or AD FS on-premises as https://<host>/adfs",
+    )
     crm_token_url: str | None = Field(
-        default=None, description="Token end point of another authority (on-premises, sandbox)"
+        default=None, description="Token end point of another authority (OAuth 2.0 client credentials; sandbox)"
+    )
+    crm_token_provider: str | None = Field(
+        default=None,
+        description="Function that gives token providers where none of these does, as module:function; "
+        "it gets the settings",
     )
     crm_client_id: str | None = Field(default=None, description="Application id")
     crm_client_secret: SecretStr | None = Field(default=None, description="Application secret")
+    crm_certificate: Path | None = Field(
+        default=None, description="In the secret's place: certificate with key, as one PEM file or PFX (.pfx, .p12)"
+    )
+    crm_certificate_password: SecretStr | None = Field(default=None, description="Password of its key, if any")
+    crm_further_users: dict[str, SecretStr] = Field(
+        default={},
+        description="Further application users that share the work, JSON: secrets by application id",
+    )
     crm_scope: str | None = Field(default=None, description="Scope; default <crm_url>/.default")
-    crm_batch_rows: int = Field(default=500, ge=1, le=1000, description="Rows per bulk request")
+    crm_batch_rows: int = Field(
+        default=500, ge=1, le=1000, description="Rows of a bulk request at first; adapts between 100 and 1000"
+    )
+    crm_mapping_file: Path | None = Field(
+        default=None, description="JSON file with what differs from the standard mapping (docs/crm_mapping.md)"
+    )
+    crm_endings: dict[EndingEntity, Ending] = Field(
+        default={},
+        description='How rows end, by entity, JSON: {"agreements": "update"}; deactivate (default) or update: '
+        "the dates only",
+    )
+    crm_max_changes: int | None = Field(
+        default=None, ge=0, description="Rows that one run may create or change per entity of the CRM; unset: any"
+    )
+    crm_max_changed_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of an entity's CRM rows in a run's areas that may change"
+    )
+    crm_preflight: bool = Field(
+        default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
+    )
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")
     address_register_key: SecretStr | None = Field(default=None, description="API key of the file downloads")
@@ -264,9 +315,9 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", "lora_drift", mode="before")
+    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", mode="before")
     @classmethod
-    def _mapping_from_json(cls, value: Any) -> Any:
+    def _mappings_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""
         return json.loads(value) if isinstance(value, str) else value
 

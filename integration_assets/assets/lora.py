@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
-from integration_assets.cache.deliveries import DesireCounts
+from integration_assets.assets.outgoing import desire, state
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.superseding import SUPERSEDED_ROWS
@@ -67,7 +66,7 @@ def lora_customers(
     with journaled(context, store) as counts:
         with desiring(store, "customers"):
             rows = desired_customers(resolved, store, object_ids(lora.settings), washing.index(), areas_of(context))
-            desire(store, "customers", rows, business_day.of_run(context), counts)
+            _desire(context, store, lora, "customers", rows, business_day, counts)
         deliver_rows(context, store, lora, "customers", counts)
 
 
@@ -94,7 +93,7 @@ def lora_customer_relations(
     with journaled(context, store) as counts:
         rows = desired.customer_relations(resolved, places, object_ids(lora.settings), utility=lora.settings.utility)
         with desiring(store, "customer_relations"):
-            desire(store, "customer_relations", rows, business_day.of_run(context), counts)
+            _desire(context, store, lora, "customer_relations", rows, business_day, counts)
         deliver_rows(context, store, lora, "customer_relations", counts)
 
 
@@ -120,7 +119,7 @@ def lora_customer_roles(
         as_of = business_day.of_run(context)
         with desiring(store, "customer_roles"):
             rows = desired_roles(resolved, store, object_ids(lora.settings), as_of, rejections=rejections)
-            desire(store, "customer_roles", rows, as_of, counts)
+            _desire(context, store, lora, "customer_roles", rows, business_day, counts)
         deliver_rows(context, store, lora, "customer_roles", counts)
 
 
@@ -144,7 +143,7 @@ def lora_installations(
     with journaled(context, store) as counts:
         rows = desired.installations(meters, places, object_ids(lora.settings), utility=lora.settings.utility)
         with desiring(store, "installations"):
-            desire(store, "installations", rows, business_day.of_run(context), counts)
+            _desire(context, store, lora, "installations", rows, business_day, counts)
         deliver_rows(context, store, lora, "installations", counts)
 
 
@@ -174,7 +173,7 @@ def lora_agreements(
     with journaled(context, store) as counts:
         rows = desired.agreements(resolved, meters, billing, object_ids(lora.settings), utility=lora.settings.utility)
         with desiring(store, "agreements"):
-            desire(store, "agreements", rows, business_day.of_run(context), counts)
+            _desire(context, store, lora, "agreements", rows, business_day, counts)
         deliver_rows(context, store, lora, "agreements", counts)
 
 
@@ -192,8 +191,7 @@ def lora_superseded(context: dg.AssetExecutionContext, cache: CacheResource, lor
     store, areas = cache.get(), areas_of(context)
     rejections = store.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas)
     with journaled(context, store) as counts:
-        rows = desired_superseded(store, areas, rejections=rejections)
-        _count(store.deliveries.desire(SYSTEM, SUPERSEDED, rows), counts)
+        state(store, SYSTEM, SUPERSEDED, desired_superseded(store, areas, rejections=rejections), counts)
         with (
             counting_requests(SYSTEM, lora.get(), counts),
             ThreadPoolExecutor(lora.settings.lora_workers) as pool,
@@ -203,17 +201,18 @@ def lora_superseded(context: dg.AssetExecutionContext, cache: CacheResource, lor
         record_report(context, report, SUPERSEDED, counts)
 
 
-def desire(store: Cache, entity: str, rows: pl.DataFrame, as_of: date, counts: dict[str, int]) -> None:
-    """States what the registry should hold of an entity, values that changed from the business day on.
-
-    Adds to the counts how many objects, and how many as before.
-    """
-    _count(store.deliveries.desire(SYSTEM, entity, with_history(entity, rows, store, as_of)), counts)
-
-
-def _count(compared: DesireCounts, counts: dict[str, int]) -> None:
-    counts["desired"] = compared.new + compared.changed + compared.unchanged
-    counts["unchanged"] = compared.unchanged
+def _desire(
+    context: dg.AssetExecutionContext,
+    store: Cache,
+    lora: LoraResource,
+    entity: str,
+    rows: pl.DataFrame,
+    business_day: BusinessDay,
+    counts: dict[str, int],
+) -> None:
+    """States what the registry should hold, values that changed from the business day on; see `outgoing.desire`."""
+    dated = with_history(entity, rows, store, business_day.of_run(context))
+    desire(context, store, lora.settings, SYSTEM, entity, dated, counts)
 
 
 def deliver_rows(

@@ -7,7 +7,8 @@ import polars as pl
 
 from integration_assets.assets.context import journaled, name_of, record_rejections
 from integration_assets.assets.declare import plain_asset
-from integration_assets.assets.lora import deliver_rows, desire
+from integration_assets.assets.lora import deliver_rows
+from integration_assets.assets.outgoing import state
 from integration_assets.assets.outside import COMPANY_REGISTER, PERSON_REGISTER
 from integration_assets.clients.http import CallError
 from integration_assets.domain.people.ports import PersonEvents
@@ -17,7 +18,7 @@ from integration_assets.flows import notifications
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import COMPANY, PERSON, Lookups
 from integration_assets.flows.notifications import Means
-from integration_assets.flows.registry import desiring
+from integration_assets.flows.registry import desiring, with_history
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -203,7 +204,8 @@ def _follow(
     if checked.changed:
         with desiring(store, "customers"):
             rows = notifications.registry_rows(means, checked.changed, washing.index())
-            desire(store, "customers", rows, means.as_of, counts)
+            dated = with_history("customers", rows, store, means.as_of)
+            state(store, "lora", "customers", dated, counts)
         corrected |= set(rows.get_column("supply_area"))
         deliver_rows(context, store, lora, "customers", counts, sorted(corrected))
     return checked.subjects

@@ -6,11 +6,15 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from integration_assets.assets.context import areas_of, counting_requests, journaled
+from integration_assets.assets.context import areas_of, counting_requests, journaled, record_rejections
 from integration_assets.assets.declare import table_asset, upstream
+from integration_assets.cache.store import Cache
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
+from integration_assets.domain.crm.fitting import Fitted, rejections
+from integration_assets.domain.crm.tables import CrmMapping
 from integration_assets.domain.tables import ADDRESS_REGISTER
+from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.read_back import REGISTRY_ENTITY, crm_addresses, crm_rows, read_changed, registry_rows
 from integration_assets.flows.registry import SYSTEM
 from integration_assets.resources.business_day import BusinessDay
@@ -18,6 +22,9 @@ from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
 
 KINDS = {"rest", "polars"}
+
+MISFITS_SHOWN = 20
+"""Values that did not fit the CRM, in an asset's metadata."""
 
 
 def _asset_key(group: str, entity: str) -> dg.AssetKey:
@@ -34,19 +41,45 @@ def _read_and_map(
 ) -> pl.DataFrame:
     """Reads back what changed and maps all registry rows of the areas."""
     areas, store = areas_of(context), cache.get()
+    by = mapping_in_force(lora.settings)
     with journaled(context, store) as counts:
         with counting_requests(SYSTEM, lora.get(), counts):
             looked = read_changed(lora.means(store, as_of), REGISTRY_ENTITY[entity], areas)
         counts |= looked.counts()
-        rows = crm_rows(
+        fitted = crm_rows(
             entity,
             lambda name: registry_rows(store.deliveries, name, areas),
             known_addresses,
             as_of,
             share_protected=lora.settings.share_protected_addresses,
+            by=by,
         )
-        counts["rows"] = rows.height
-    return rows
+        counts["rows"] = fitted.rows.height
+        _report_misfits(context, store, entity, fitted, by, as_of, counts)
+    return fitted.rows
+
+
+def _report_misfits(
+    context: dg.AssetExecutionContext,
+    store: Cache,
+    entity: str,
+    fitted: Fitted,
+    by: CrmMapping,
+    as_of: date,
+    counts: dict[str, int],
+) -> None:
+    """Counts and shows the values that did not fit the CRM; rows that are kept back for them go on the worklist."""
+    found = rejections(entity, fitted.misfits, by)
+    record_rejections(context, store, found, as_of, counts, areas=areas_of(context))
+    counts |= {f"values_{name}": number for name, number in fitted.misfits["done"].value_counts().sort("done").rows()}
+    if fitted.misfits.height:
+        shown = fitted.misfits.head(MISFITS_SHOWN)
+        lines = ["| key | column | problem | characters | done |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {row['business_key']} | {row['column']} | {row['problem']} | {row['length']} | {row['done']} |"
+            for row in shown.iter_rows(named=True)
+        ]
+        context.add_output_metadata({"values that did not fit": dg.MetadataValue.md("\n".join(lines))})
 
 
 def _addressed_asset(entity: str, *, after: Sequence[str] = ()) -> dg.AssetsDefinition:
@@ -107,15 +140,18 @@ def cache_addresses(
     agreements: pl.DataFrame,
     installations: pl.DataFrame,
     cache: CacheResource,
+    business_day: BusinessDay,
 ) -> pl.DataFrame:
     """The addresses that the CRM rows of these areas point at, and only these."""
-    with journaled(context, cache.get()) as counts:
+    store, by = cache.get(), mapping_in_force(cache.settings)
+    with journaled(context, store) as counts:
         pointing = {
             "contacts": contacts,
             "accounts": accounts,
             "agreements": agreements,
             "installations": installations,
         }
-        rows = crm_addresses(pointing, register)
-        counts["rows"] = rows.height
-    return rows
+        fitted = crm_addresses(pointing, register, by=by)
+        counts["rows"] = fitted.rows.height
+        _report_misfits(context, store, "addresses", fitted, by, business_day.of_run(context), counts)
+    return fitted.rows

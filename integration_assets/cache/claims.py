@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
 
+REFUSED = "refused"
+"""State of an object whose last delivery failed for good: a person must look at it."""
+
 _LONGEST_WAIT = timedelta(days=1)
 
 
@@ -79,6 +82,7 @@ class Claim:
             "id": outcome.object_id,
             "attempts": attempts,
             "next": self._key["now"] + (_LONGEST_WAIT if outcome.permanent else min(doubled, _LONGEST_WAIT)),
+            "state": REFUSED if outcome.permanent else "failed",
             "code": outcome.error_code,
             "text": outcome.error_text,
         }
@@ -93,10 +97,10 @@ WHERE d.system = :system AND d.entity = :entity AND d.object_id = o.object_id
 """
 
 _FAILED = """
-UPDATE delivery AS d SET state = 'failed', attempts = o.attempts, next_attempt_at = o.next, error_code = o.code,
+UPDATE delivery AS d SET state = o.state, attempts = o.attempts, next_attempt_at = o.next, error_code = o.code,
   error_text = o.text
-FROM unnest(CAST(:id AS text[]), CAST(:attempts AS int[]), CAST(:next AS timestamptz[]), CAST(:code AS text[]),
-  CAST(:text AS text[])) AS o (object_id, attempts, next, code, text)
+FROM unnest(CAST(:id AS text[]), CAST(:attempts AS int[]), CAST(:next AS timestamptz[]), CAST(:state AS text[]),
+  CAST(:code AS text[]), CAST(:text AS text[])) AS o (object_id, attempts, next, state, code, text)
 WHERE d.system = :system AND d.entity = :entity AND d.object_id = o.object_id
 """
 

@@ -5,7 +5,7 @@ object ids; whoever still meets a deadlock tries again.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -117,16 +117,24 @@ class Deliveries:
         self._sealed = sealed_entities
         self._backoff_base_seconds = backoff_base_seconds
 
-    def desire(self, system: str, entity: str, desired: pl.DataFrame) -> DesireCounts:
+    def desire(
+        self,
+        system: str,
+        entity: str,
+        desired: pl.DataFrame,
+        *,
+        check: Callable[[DesireCounts], None] | None = None,
+    ) -> DesireCounts:
         """State what should stand in the system; writes only objects that differ, and touches no others.
 
         `desired`: object_id, business_key, supply_area (String), then payload columns of any type. The supply area is
         added to the object's areas; an object of several areas has an equal row for each and counts once. An object
-        whose payload changed is sent again at once, however often it failed.
+        whose payload changed is sent again at once, however often it failed. `check` sees the counts before anything
+        is written; when it raises, nothing is.
         Raises ValueError, naming business keys, when an object comes with different payloads or twice in an area.
         """
         rows = _fingerprinted(desired)
-        return retrying(lambda: self._desire(system, entity, rows))
+        return retrying(lambda: self._desire(system, entity, rows, check))
 
     def difference(self, system: str, entity: str, desired: pl.DataFrame) -> pl.DataFrame:
         """What a delivery of `desired` (as in `desire`) would send, without writing anything.
@@ -276,7 +284,7 @@ class Deliveries:
             return list(connection.execute(sa.text(query), parameters).scalars())
 
     def counts(self, system: str, entity: str, areas: Sequence[str] | None = None) -> dict[str, int]:
-        """How many objects (of these areas) are waiting, delivered or failed."""
+        """How many objects (of these areas) are waiting, delivered, failed or refused."""
         query = (
             "SELECT state, count(*) AS count_of FROM delivery WHERE system = :system AND entity = :entity AND "
             f"{_IN_AREAS} GROUP BY state ORDER BY state"
@@ -306,7 +314,9 @@ class Deliveries:
             placed = placed.filter(pl.col("supply_area").is_in(listed))
         return placed.unnest("row").sort("object_id", "supply_area")
 
-    def _desire(self, system: str, entity: str, rows: pl.DataFrame) -> DesireCounts:
+    def _desire(
+        self, system: str, entity: str, rows: pl.DataFrame, check: Callable[[DesireCounts], None] | None
+    ) -> DesireCounts:
         key = {"system": system, "entity": entity}
         with self._engine.begin() as connection:
             connection.execute(sa.text(_GIVEN))
@@ -318,6 +328,11 @@ class Deliveries:
             wanted = rows[different["row"]].with_columns(different["kind"])
             stored = payloads.to_texts(different["desired"], self._cipher)
             rebased = (wanted["kind"] == "changed") & ~_differs(stored, wanted["payload"])
+            new = int((wanted["kind"] == "new").sum())
+            changed = int(((wanted["kind"] == "changed") & ~rebased).sum())
+            counts = DesireCounts(new, changed, rows.height - new - changed)
+            if check is not None:
+                check(counts)
             payload = wanted["payload"]
             connection.execute(sa.text(_WANTED))
             copy_in(
@@ -336,9 +351,7 @@ class Deliveries:
             if rebased.any():
                 connection.execute(sa.text(_REBASE), key)
             connection.execute(sa.text(_UPSERT), key)
-        new = int((wanted["kind"] == "new").sum())
-        changed = int(((wanted["kind"] == "changed") & ~rebased).sum())
-        return DesireCounts(new, changed, rows.height - new - changed)
+        return counts
 
     def _record_found(self, system: str, entity: str, frame: pl.DataFrame, read_on: date | None) -> None:
         with self._engine.begin() as connection:

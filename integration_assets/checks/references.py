@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from integration_assets.cache.references import dangling
-from integration_assets.domain.crm.fields import CRM_TABLES, FIELDS, TABLE_FACTS, Field
+from integration_assets.domain.crm.field import Field
+from integration_assets.domain.crm.fields import CRM_TABLES, FIELDS, TABLE_FACTS
 from integration_assets.resources.cache import CacheResource
 
 _BY_SET = {facts.set_name: entity for entity, facts in TABLE_FACTS.items()}

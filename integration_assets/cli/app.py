@@ -8,6 +8,7 @@ import typer
 from integration_assets.cli.accounts import accounts
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
+from integration_assets.cli.check import check
 from integration_assets.cli.facts import facts
 from integration_assets.cli.person import person
 from integration_assets.cli.registry import registry
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts, name="accounts")
 app.add_typer(addresses, name="addresses")
+app.add_typer(check, name="check")
 app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
@@ -76,14 +78,30 @@ def plan(
     areas: Annotated[list[str] | None, typer.Argument(help="Supply areas; all when none is named.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="New and changed objects to show per entity.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of tables.")] = False,
+    max_changes: Annotated[
+        int | None, typer.Option(min=0, help="Exits with 1 when more objects of a system would be created or changed.")
+    ] = None,
 ) -> None:
-    """Shows what a run would create, update and end, field by field, without touching anything outside.
+    """Shows what a run would create, update, end and clear, field by field, without touching anything outside.
 
     Exits with 3 when settings are missing, 2 when there is no such supply area, 1 when a run would refuse to go on.
     """
     from integration_assets.cli.plan import show_plan
 
-    raise typer.Exit(show_plan(areas or [], samples, as_json=as_json))
+    raise typer.Exit(show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes))
+
+
+@app.command("crm-mapping")
+def crm_mapping(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Prints Markdown instead of tables.")] = False,
+) -> None:
+    """Shows which column of the CRM is filled from what, in which form, and whose value counts.
+
+    Exits with 1 when the mapping file of the settings does not do; every fault of it is told.
+    """
+    from integration_assets.cli.crm_mapping import show_mapping
+
+    raise typer.Exit(show_mapping(markdown=markdown))
 
 
 @app.command()

@@ -14,7 +14,11 @@ from integration_assets.assets.kmd_ee import limits_of
 from integration_assets.cache.washing_store import NoWashingIndex
 from integration_assets.clients.http import CallError
 from integration_assets.clients.kmd_ee import KmdEe
+from integration_assets.domain.crm.tables import MappingFault
 from integration_assets.domain.gates import GateClosed
+from integration_assets.flows.crm import LINKS
+from integration_assets.flows.crm_mapping import mapping_in_force
+from integration_assets.flows.guard import check_changes
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Mandate
 from integration_assets.flows.plan import Means, Plan, known_areas, make_plan
@@ -24,15 +28,23 @@ from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import SETTINGS_FILE_VARIABLE, MissingSetting, Settings
 
 DONE, REFUSED, UNKNOWN_AREA, UNCONFIGURED = 0, 1, 2, 3
-"""Exit codes: planned; a run would stop, or the source does not answer; no such area; settings are missing."""
+"""Exit codes: planned; a run would stop, changes more than was allowed, or the source does not answer; no such area;
+settings are missing."""
 
 NEEDED = ("kmd_ee_url", "identity_key", "cipher_key")
 TITLES = {"lora": "LoRa (registry)", "crm": "Dynamics CRM 365"}
-KINDS = ("create", "update", "end", "unchanged")
+KINDS = ("create", "update", "end", "unchanged", "clear")
 NOTHING = "–"
 
 
-def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, settings: Settings | None = None) -> int:
+def show_plan(
+    areas: Sequence[str],
+    samples: int,
+    *,
+    as_json: bool = False,
+    max_changes: int | None = None,
+    settings: Settings | None = None,
+) -> int:
     """Runs the command; returns its exit code. `settings` are those of the environment unless given."""
     console = Console(width=None if Console().is_terminal else 140, highlight=False)
     complaints = Console(stderr=True, highlight=False)
@@ -56,6 +68,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
             max_rejected_share=settings.max_rejected_share,
             utility=settings.utility,
             share_protected=settings.share_protected_addresses,
+            mapping=mapping_in_force(settings),
         )
         known = known_areas(means, as_of)
         if strange := sorted(set(areas) - set(known)):
@@ -68,7 +81,7 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
     except GateClosed as closed:
         complaints.print(f"A run would refuse to go on. {closed}")
         return REFUSED
-    except CallError as error:
+    except (CallError, MappingFault) as error:
         complaints.print(str(error))
         return REFUSED
     finally:
@@ -78,7 +91,34 @@ def show_plan(areas: Sequence[str], samples: int, *, as_json: bool = False, sett
         print(json.dumps(as_data(plan, samples), ensure_ascii=False, indent=2))
     else:
         print_plan(console, plan, samples)
-    return DONE
+    stops = [*would_stop(plan, settings), *too_many(plan, max_changes)]
+    for sentence in stops:
+        complaints.print(sentence)
+    return REFUSED if stops else DONE
+
+
+def would_stop(plan: Plan, settings: Settings) -> list[str]:
+    """What a run would say instead of delivering, where it changes implausibly much."""
+    sentences: list[str] = []
+    for row in plan.counts().filter(pl.col("entity") != LINKS).iter_rows(named=True):
+        changed = row["update"] + row["end"]
+        try:
+            check_changes(
+                settings, row["system"], row["entity"], new=row["create"], changed=changed, unchanged=row["unchanged"]
+            )
+        except GateClosed as closed:
+            sentences.append(f"A run would refuse to go on. {closed}")
+    return sentences
+
+
+def too_many(plan: Plan, most: int | None) -> list[str]:
+    """A sentence for each outside system of which more objects would be created and changed than `most`."""
+    totals = plan.counts().group_by("system", maintain_order=True).agg(pl.sum("create", "update", "end"))
+    return [
+        f"{TITLES.get(system, system)}: {number} objects would be created or changed, more than the {most} allowed."
+        for system, number in totals.select("system", pl.sum_horizontal("create", "update", "end")).iter_rows()
+        if most is not None and number > most
+    ]
 
 
 def as_data(plan: Plan, samples: int) -> dict[str, Any]:

@@ -1,99 +1,116 @@
 """Dynamics CRM 365: the Web API of Dataverse.
 
 Belongs here: how rows, lookups and links are written and read, and how one bad row is told from its batch. Which
-tables and columns exist is `domain.crm`.
+tables and columns exist is `domain.crm`; tokens, turns and retries are `dynamics_session`.
 
-Promises: rows are written by upsert on our own primary keys, so repeating a write never makes a duplicate; every row
-gets an outcome of its own, also when a whole batch was refused for one row; a refused token is renewed once; the
-service-protection limits (429, `Retry-After`) are obeyed. Does not promise: to tell created from updated rows
+Promises: rows are written by our own primary keys, so repeating a write never makes a duplicate; every row gets an
+outcome of its own, also when a whole batch was refused for one row; where a table lacks a bulk message, or a request
+is too large, its rows go by batches and in smaller ones. Does not promise: to tell created from updated rows
 (UpsertMultiple does not say), nor all-or-nothing over several batches.
 """
 
 import ssl
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
-
-from integration_assets.clients import odata_batch
 from integration_assets.clients.dynamics_auth import TokenProvider
+from integration_assets.clients.dynamics_bulk import JSON, BulkWriter
+from integration_assets.clients.dynamics_pace import BatchSizes
+from integration_assets.clients.dynamics_rows import (
+    DUPLICATE,
+    MISSING,
+    RowOutcome,
+    Sendable,
+    TableName,
+    failed,
+    key_segment,
+    payload_of,
+)
+from integration_assets.clients.dynamics_session import Session, same_host
 from integration_assets.clients.http import (
     CallError,
-    HttpClient,
-    PermanentError,
     RetryPolicy,
     TransientError,
-    error_of,
     json_answer,
     json_body,
-    mask,
 )
 from integration_assets.clients.odata_batch import Operation
 
-API = "/api/data/v9.2"
-DUPLICATE = "0x80040237"
-_MISSING = frozenset({"0x80040217", "0x80060891"})
-_BATCH_LIMIT = 1000
+__all__ = ["Changes", "DynamicsClient", "RowOutcome", "TableName"]
+
 _IDS_PER_SELECT = 40
-_PATIENT = RetryPolicy(attempts=6, longest_pause_s=300.0)
-"""The service-protection limits look back 300 seconds, so a wait of that length may be asked for."""
-_HEADERS = {
-    "Accept": "application/json",
-    "OData-MaxVersion": "4.0",
-    "OData-Version": "4.0",
-    "If-None-Match": "null",
-}
+_PATIENT = RetryPolicy(attempts=6)
 
 
 @dataclass(frozen=True)
-class TableName:
-    """The three names of a CRM table: entity set (``ava_aftales``), logical name and primary key column."""
+class Changes:
+    """What changed in a table since a delta link was given: whole rows, ids of deleted rows, the next delta link."""
 
-    set: str
-    logical: str
-    primary_id: str
-
-
-@dataclass(frozen=True)
-class RowOutcome:
-    """What became of one row. `permanent` says that sending the same again is useless until something changes.
-
-    `code` and `text` are the CRM's error, `request_id` its REQ_ID, by which its log is searched.
-    """
-
-    row_id: str
-    ok: bool
-    code: str | None = None
-    text: str | None = None
-    permanent: bool = False
-    request_id: str | None = None
+    rows: list[dict[str, Any]]
+    deleted: list[str]
+    delta_link: str
 
 
 class DynamicsClient:
-    """One CRM organisation. Safe for use by several threads."""
+    """One CRM organisation, by one application user or several that share the work. Safe for use by several threads."""
 
     def __init__(
         self,
         org_url: str,
-        token_provider: TokenProvider,
-        *,
+        *users: TokenProvider,
+        api_version: str = "v9.2",
         batch_size: int = 500,
         timeout_s: float = 240.0,
         tls: ssl.SSLContext | bool = True,
         policy: RetryPolicy | None = None,
     ) -> None:
-        if not 1 <= batch_size <= _BATCH_LIMIT:
-            raise ValueError(f"A batch holds 1 to {_BATCH_LIMIT} rows, not {batch_size}.")
-        self._root = org_url.rstrip("/") + API
-        self._tokens = token_provider
-        self._batch_size = batch_size
-        self._http = HttpClient(
-            self._root, read_timeout_s=timeout_s, headers=_HEADERS, tls=tls, policy=policy or _PATIENT
-        )
+        self._root = f"{org_url.rstrip('/')}/api/data/{api_version}"
+        self._session = Session(self._root, users, timeout_s=timeout_s, tls=tls, policy=policy or _PATIENT)
+        self._writer = BulkWriter(self._session, BatchSizes(batch_size))
+
+    @property
+    def users(self) -> int:
+        """Application users that share the work."""
+        return self._session.users
+
+    def batch_rows(self, set_name: str) -> int:
+        """How many rows of an entity set, or links of a navigation property, the next request should hold."""
+        return self._writer.sizes.of(set_name)
+
+    def create(self, table: TableName, rows: Sequence[Mapping[str, Any]]) -> list[RowOutcome]:
+        """Create rows under the primary ids that they bring; one outcome per row, in order.
+
+        Quicker than `upsert` for the CRM. A row that is there already comes back with the code `DUPLICATE`, unchanged.
+        A lookup is given by its navigation property as (entity set, id). Raises as `upsert`.
+        """
+        return self._writer.write("CreateMultiple", table, _sendable(table, rows, frozenset()))
+
+    def update(
+        self, table: TableName, rows: Sequence[Mapping[str, Any]], *, etags: Mapping[str, str] | None = None
+    ) -> list[RowOutcome]:
+        """Change rows that exist, by primary id; one outcome per row, in order. None clears a column or lookup.
+
+        A row that is missing comes back with a code of `MISSING`: an update never creates. Rows with an etag (by id)
+        are changed only while they are that version, else their code is `STALE`. Raises as `upsert`.
+        """
+        versions = etags or {}
+        every = frozenset(str(row[table.primary_id]) for row in rows)
+        sendable = [
+            replace(row, etag=versions[row.row_id]) if row.row_id in versions else row
+            for row in _sendable(table, rows, every)
+        ]
+        guarded = [row for row in sendable if row.etag is not None]
+        outcomes = {
+            outcome.row_id: outcome
+            for outcome in [
+                *self._writer.write("UpdateMultiple", table, [row for row in sendable if row.etag is None]),
+                # UpdateMultiple does not look at versions, change sets do.
+                *self._writer.one_by_one("UpdateMultiple", table, guarded),
+            ]
+        }
+        return [outcomes[row.row_id] for row in sendable]
 
     def upsert(
         self, table: TableName, rows: Sequence[Mapping[str, Any]], *, known: Collection[str] = ()
@@ -106,258 +123,164 @@ class DynamicsClient:
 
         Raises ValueError when two rows have the same id (the CRM does not define what would happen).
         """
-        ids = [str(row[table.primary_id]) for row in rows]
-        if len(set(ids)) != len(ids):
-            raise ValueError(f"Two rows for {table.set} have the same {table.primary_id}.")
-        known_ids = frozenset(known)
-        payloads = [_payload(table, row, clear=row_id in known_ids) for row_id, row in zip(ids, rows, strict=True)]
-        outcomes: list[RowOutcome] = []
-        for start in range(0, len(ids), self._batch_size):
-            end = start + self._batch_size
-            try:
-                outcomes += self._upsert_batch(table, ids[start:end], payloads[start:end])
-            except CallError as error:
-                outcomes += [_failed(row_id, error) for row_id in ids[start:end]]
-                outcomes += [
-                    RowOutcome(row_id, False, "not_sent", "Not tried after an earlier batch failed.")
-                    for row_id in ids[end:]
-                ]
-                break
-        return outcomes
+        return self._writer.write("UpsertMultiple", table, _sendable(table, rows, frozenset(known)))
+
+    def upsert_one(
+        self, table: TableName, key: str | Mapping[str, str | int], row: Mapping[str, Any]
+    ) -> tuple[str, bool]:
+        """Create or update one row by primary id or alternate key; its primary id, and whether it was created.
+
+        The columns of the key are left out of `row`: they stand in the address, which ends up in logs, so nothing
+        personal may be a key. Raises CallError, and ValueError for a key that Dataverse cannot find by.
+        """
+        columns = () if isinstance(key, str) else tuple(key)
+        payload = payload_of(table, {name: value for name, value in row.items() if name not in columns}, clear=True)
+        response = self._session.send(
+            "PATCH",
+            f"{self._root}/{table.set}({key_segment(key)})",
+            params={"$select": table.primary_id},
+            headers={**JSON, "Prefer": "return=representation"},
+            content=json_body(payload),
+        )
+        return str(json_answer(response, f"PATCH {table.set}")[table.primary_id]), response.status_code == 201
 
     def link(
         self, set_name: str, navigation: str, target_set: str, pairs: Sequence[tuple[str, str]]
     ) -> list[RowOutcome]:
         """Join rows of a many-to-many relation: (row id, target id) each. A link that exists already is a success."""
-        return self._change_links(
-            [
-                Operation(
-                    "POST",
-                    f"{self._root}/{set_name}({row_id})/{navigation}/$ref",
-                    {"@odata.id": f"{self._root}/{target_set}({target_id})"},
-                )
-                for row_id, target_id in pairs
-            ],
-            pairs,
-            done_already=frozenset({DUPLICATE}),
-        )
+        operations = [
+            Operation(
+                "POST",
+                f"{self._root}/{set_name}({row_id})/{navigation}/$ref",
+                {"@odata.id": f"{self._root}/{target_set}({target_id})"},
+            )
+            for row_id, target_id in pairs
+        ]
+        return self._change_links(navigation, operations, pairs, done_already=frozenset({DUPLICATE}))
 
     def unlink(
         self, set_name: str, navigation: str, target_set: str, pairs: Sequence[tuple[str, str]]
     ) -> list[RowOutcome]:
         """Part rows of a many-to-many relation: (row id, target id) each. A link that is gone already is a success."""
-        return self._change_links(
-            [
-                Operation(
-                    "DELETE",
-                    f"{self._root}/{set_name}({row_id})/{navigation}/$ref?$id={self._root}/{target_set}({target_id})",
-                )
-                for row_id, target_id in pairs
-            ],
-            pairs,
-            done_already=_MISSING,
-        )
+        operations = [
+            Operation(
+                "DELETE",
+                f"{self._root}/{set_name}({row_id})/{navigation}/$ref?$id={self._root}/{target_set}({target_id})",
+            )
+            for row_id, target_id in pairs
+        ]
+        return self._change_links(navigation, operations, pairs, done_already=MISSING)
 
     def select(self, table: TableName, columns: Sequence[str], ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The named columns of the rows that exist, by id."""
-        wanted = sorted(set(ids))
+        """The named columns (and ``@odata.etag``) of the rows that exist, by id."""
         found: dict[str, dict[str, Any]] = {}
+        for row in self.select_where(table, columns, table.primary_id, ids):
+            found[str(row[table.primary_id])] = row
+        return found
+
+    def select_where(
+        self, table: TableName, columns: Sequence[str], column: str, values: Iterable[str], extra: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """Rows whose `column`, an id or a lookup (``_x_value``), is one of the values, and that meet `extra`."""
+        wanted = sorted(set(values))
         for start in range(0, len(wanted), _IDS_PER_SELECT):
             chunk = wanted[start : start + _IDS_PER_SELECT]
-            condition = " or ".join(f"{table.primary_id} eq {row_id}" for row_id in chunk)
-            for row in self.query(table.set, [table.primary_id, *columns], condition):
-                found[str(row[table.primary_id])] = row
-        return found
+            condition = " or ".join(f"{column} eq {value}" for value in chunk)
+            yield from self.query(
+                table.set, [table.primary_id, *columns], f"({condition}) and {extra}" if extra else condition
+            )
 
     def query(
         self, set_name: str, select: Sequence[str], filter: str | None = None, page_size: int = 5000
     ) -> Iterator[dict[str, Any]]:
         """All rows of an entity set that meet the OData filter, read page by page."""
         params = {"$select": ",".join(dict.fromkeys(select))} | ({} if filter is None else {"$filter": filter})
-        url: str | None = f"{self._root}/{set_name}"
-        while url is not None:
-            headers = {"Prefer": f"odata.maxpagesize={page_size}"}
-            response = self._send("GET", url, params=params, headers=headers, kind="query")
-            page = json_answer(response, f"GET {set_name}")
+        preference = f"odata.maxpagesize={page_size}"
+        for page in self._pages(set_name, f"{self._root}/{set_name}", params, preference):
             yield from page["value"]
-            url, params = page.get("@odata.nextLink"), None
-            if url is not None and urlsplit(url)[:2] != urlsplit(self._root)[:2]:
-                raise PermanentError(f"The next page of {set_name} is on another host; the token stays here.")
+
+    def changes(self, table: TableName, select: Sequence[str], delta_link: str | None = None) -> Changes:
+        """What changed since `delta_link` was given, or all rows and the first delta link.
+
+        The table must have change tracking. Raises PermanentError when the link is too old (by default after 7 days).
+        """
+        params = {"$select": ",".join(dict.fromkeys([table.primary_id, *select]))} if delta_link is None else None
+        url = f"{self._root}/{table.set}" if delta_link is None else same_host(delta_link, self._root)
+        rows: list[dict[str, Any]] = []
+        deleted: list[str] = []
+        following = ""
+        for page in self._pages(table.set, url, params, "odata.track-changes,odata.maxpagesize=5000"):
+            for row in page["value"]:
+                if str(row.get("@odata.context", "")).endswith("/$deletedEntity"):
+                    deleted.append(str(row["id"]))
+                else:
+                    rows.append(row)
+            following = str(page.get("@odata.deltaLink", ""))
+        if not following:
+            raise TransientError(f"The CRM gave no delta link for {table.set}: has the table change tracking?")
+        return Changes(rows, deleted, following)
+
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer to a GET of `path`, below the root of the API."""
+        return json_answer(
+            self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata"), f"GET {path}"
+        )
 
     def who_am_i(self) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
-        return json_answer(self._send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
+        return json_answer(self._session.send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
 
     def requests(self) -> Counter[str]:
-        """How many requests were sent so far: upsert (many rows), batch, query, other. Tokens are not counted."""
-        return self._http.requests()
+        """How many requests were sent so far: create, update and upsert (many rows), batch, query, metadata,
+        other.
+        """
+        return self._session.requests()
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._http.close()
+        self._session.close()
 
-    def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        accept: Collection[int] = (),
-        kind: str = "other",
-    ) -> httpx.Response:
-        """A request with a token; a refused token is renewed once. All our writes are idempotent by design."""
-        for renew in (False, True):
-            bearer = {"Authorization": f"Bearer {self._tokens.token(renew=renew)}"}
-            try:
-                return self._http.request(
-                    method,
-                    url,
-                    params=params,
-                    headers={**(headers or {}), **bearer},
-                    content=content,
-                    idempotent=True,
-                    accept=accept,
-                    kind=kind,
-                )
-            except PermanentError as error:
-                if error.status != 401 or renew:
-                    raise
-        raise AssertionError("the second try returns or raises")
-
-    def _upsert_batch(
-        self, table: TableName, ids: Sequence[str], payloads: Sequence[dict[str, Any]]
-    ) -> list[RowOutcome]:
-        """UpsertMultiple is all or nothing and names no row, so a refused batch is sent again row by row.
-
-        Raises CallError when no row can have gone through.
-        """
-        targets = [
-            {"@odata.type": f"Microsoft.Dynamics.CRM.{table.logical}", table.primary_id: row_id} | payload
-            for row_id, payload in zip(ids, payloads, strict=True)
-        ]
-        url = f"{self._root}/{table.set}/Microsoft.Dynamics.CRM.UpsertMultiple"
-        for attempt in (1, 2):
-            try:
-                response = self._send(
-                    "POST",
-                    url,
-                    content=json_body({"Targets": targets}),
-                    headers={"Content-Type": "application/json; charset=utf-8"},
-                    kind="upsert",
-                )
-            except CallError as error:
-                if error.code == DUPLICATE and attempt == 1:
-                    continue  # two upserts of one key at the same moment: now it is an update
-                if not _blames_a_row(error):
-                    raise
-                if error.status == 413 and len(ids) > 1:
-                    middle = len(ids) // 2
-                    return self._upsert_batch(table, ids[:middle], payloads[:middle]) + self._upsert_batch(
-                        table, ids[middle:], payloads[middle:]
-                    )
-                break
-            request_id = response.headers.get("REQ_ID") or response.headers.get("x-ms-service-request-id")
-            return [RowOutcome(row_id, True, request_id=request_id) for row_id in ids]
-        return self._upsert_singly(table, ids, payloads)
-
-    def _upsert_singly(
-        self, table: TableName, ids: Sequence[str], payloads: Sequence[dict[str, Any]]
-    ) -> list[RowOutcome]:
-        operations = [
-            Operation("PATCH", f"{self._root}/{table.set}({row_id})", payload)
-            for row_id, payload in zip(ids, payloads, strict=True)
-        ]
-        outcomes = self._run_batch(operations, ids)
-        again = [index for index, outcome in enumerate(outcomes) if outcome.code == DUPLICATE]
-        if again:
-            second = self._run_batch([operations[index] for index in again], [ids[index] for index in again])
-            for index, outcome in zip(again, second, strict=True):
-                outcomes[index] = outcome
-        return outcomes
+    def _pages(
+        self, set_name: str, url: str, params: Mapping[str, str] | None, preference: str
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of a list, each asked for with the same preference."""
+        following: str | None = url
+        while following is not None:
+            response = self._session.send("GET", following, params=params, headers={"Prefer": preference}, kind="query")
+            page = json_answer(response, f"GET {set_name}")
+            yield page
+            following, params = page.get("@odata.nextLink"), None
+            if following is not None:
+                following = same_host(following, self._root)
 
     def _change_links(
-        self, operations: Sequence[Operation], pairs: Sequence[tuple[str, str]], *, done_already: Collection[str]
+        self,
+        navigation: str,
+        operations: Sequence[Operation],
+        pairs: Sequence[tuple[str, str]],
+        *,
+        done_already: Collection[str],
     ) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
-        for start in range(0, len(pairs), self._batch_size):
-            end = start + self._batch_size
+        while len(outcomes) < len(pairs):
+            start = len(outcomes)
+            end = start + self._writer.sizes.of(navigation)
             ids = [row_id for row_id, _ in pairs[start:end]]
             try:
-                outcomes += self._run_batch(operations[start:end], ids)
+                outcomes += self._writer.run_batch(operations[start:end], ids, sized_by=navigation)
             except CallError as error:
-                outcomes += [_failed(row_id, error) for row_id in ids]
+                outcomes += [failed(row_id, error) for row_id in ids]
         return [
             RowOutcome(outcome.row_id, True, request_id=outcome.request_id) if outcome.code in done_already else outcome
             for outcome in outcomes
         ]
 
-    def _run_batch(self, operations: Sequence[Operation], ids: Sequence[str]) -> list[RowOutcome]:
-        """One $batch with a change set per operation. Raises CallError when the batch as a whole got no answer."""
-        content_type, body = odata_batch.write(operations)
-        response = self._send(
-            "POST",
-            f"{self._root}/$batch",
-            content=body,
-            headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
-            accept=(400, 403, 404, 412),
-            kind="batch",
-        )
-        answer_type = response.headers.get("Content-Type", "")
-        if not answer_type.startswith("multipart/"):
-            if response.status_code >= 400:
-                raise error_of(response, "POST $batch")
-            raise TransientError("The CRM answered a batch with no multipart.", status=response.status_code)
-        answers = odata_batch.read(answer_type, response.content, len(operations))
-        return [_outcome(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]
 
-
-def _payload(table: TableName, row: Mapping[str, Any], *, clear: bool) -> dict[str, Any]:
-    """The row as the Web API reads it, without its primary key (which stands in the address or is added)."""
-    payload: dict[str, Any] = {}
-    for column, value in row.items():
-        if column == table.primary_id:
-            continue
-        if value is None:
-            if clear:
-                payload[column] = None
-        elif isinstance(value, tuple):
-            target_set, target_id = value
-            payload[f"{column}@odata.bind"] = f"/{target_set}({target_id})"
-        elif isinstance(value, datetime):
-            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            payload[column] = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        elif isinstance(value, date):
-            payload[column] = value.isoformat()
-        else:
-            payload[column] = value
-    return payload
-
-
-def _blames_a_row(error: CallError) -> bool:
-    """Whether a refused UpsertMultiple may be the fault of single rows: any 4xx but tokens and limits.
-
-    A 500 with a Dataverse code counts too: duplicate rules and failing plug-ins answer so.
-    """
-    if error.status == 500:
-        return error.code is not None
-    return error.status is not None and 400 <= error.status < 500 and error.status not in (401, 408, 429)
-
-
-def _failed(row_id: str, error: CallError) -> RowOutcome:
-    permanent = isinstance(error, PermanentError)
-    code = error.code or (str(error.status) if error.status else "no_answer")
-    return RowOutcome(row_id, False, code, error.text or str(error), permanent, error.request_id)
-
-
-def _outcome(row_id: str, answer: odata_batch.Answer | None) -> RowOutcome:
-    """The outcome of one change set. A lookup's missing target, and a clash of two upserts, heal by themselves."""
-    if answer is None:
-        return RowOutcome(row_id, False, "no_answer", "The CRM stopped before this row.")
-    if answer.status < 400:
-        return RowOutcome(row_id, True, request_id=answer.request_id)
-    passes = answer.status in (401, 408, 429) or answer.status >= 500 or answer.code in {DUPLICATE, *_MISSING}
-    return RowOutcome(
-        row_id, False, answer.code or str(answer.status), mask(answer.text), not passes, answer.request_id
-    )
+def _sendable(table: TableName, rows: Sequence[Mapping[str, Any]], known: frozenset[str]) -> list[Sendable]:
+    """Rows ready to be sent; only those of `known` ids clear columns. ValueError when two have the same id."""
+    ids = [str(row[table.primary_id]) for row in rows]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"Two rows for {table.set} have the same {table.primary_id}.")
+    return [
+        Sendable(row_id, payload_of(table, row, clear=row_id in known)) for row_id, row in zip(ids, rows, strict=True)
+    ]

@@ -1,7 +1,7 @@
 """Access tokens for Dynamics CRM 365: Microsoft Entra ID, a plain OAuth 2.0 token end point, or a fixed token.
 
-Belongs here: getting and renewing tokens. Which of the three is used is configuration; an on-premise CRM may need a
-fourth, so the CRM client knows only the `TokenProvider` protocol.
+Belongs here: getting and renewing tokens, by secret or certificate. Which of the three is used is configuration; an
+on-premises CRM may need a fourth, so the CRM client knows only the `TokenProvider` protocol.
 
 Promises: tokens are kept in memory only, are fetched once for all threads and again shortly before they expire;
 secrets are in no error text. Does not promise: that the CRM accepts the token (that needs an application user there).
@@ -9,10 +9,14 @@ secrets are in no error text. Does not promise: that the CRM accepts the token (
 
 import threading
 import time
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import msal
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from integration_assets.clients.http import HttpClient, PermanentError, RetryPolicy, TransientError, json_answer, mask
 
@@ -70,6 +74,28 @@ class FormTokens:
                 life_s = float(answer.get("expires_in", 3600))
                 self._expires = time.monotonic() + max(life_s - _EARLY_S, life_s / 2)
             return self._token
+
+
+def certificate_credential(path: Path, password: str | None = None, *, adfs: bool = False) -> dict[str, str]:
+    """What msal needs of a certificate with its key: a PFX file (.pfx, .p12), or one PEM file with both.
+
+    Of a PEM file the key is opened here. AD FS knows a certificate by its SHA-1 thumbprint only, Entra by SHA-256.
+    Raises ValueError, without anything secret in it, when the file does not hold both or the password is wrong.
+    """
+    if path.suffix.lower() in (".pfx", ".p12"):
+        return {"private_key_pfx_path": str(path)} | ({"passphrase": password} if password else {})
+    content = path.read_bytes()
+    try:
+        certificate = x509.load_pem_x509_certificates(content)[0]
+        key = load_pem_private_key(content, password.encode() if password else None)
+    except (ValueError, TypeError, IndexError):
+        raise ValueError(
+            f"{path.name} does not hold a PEM certificate with its private key, or its password is another."
+        ) from None
+    opened = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    if adfs:
+        return {"private_key": opened, "thumbprint": certificate.fingerprint(SHA1()).hex()}
+    return {"private_key": opened, "public_certificate": certificate.public_bytes(Encoding.PEM).decode()}
 
 
 class MsalTokens:

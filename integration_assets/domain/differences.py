@@ -72,8 +72,31 @@ def summary(entity: str, difference: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def clearing(difference: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a difference in which a field loses its value."""
+    loses = [_loses(before, after) for before, after in difference.select("before", "after").iter_rows()]
+    return difference.filter(pl.Series(loses, dtype=pl.Boolean))
+
+
+def shown_updates(difference: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """The updates that are worth showing: up to half of the `limit` lose a value, the others come by business key."""
+    updates = difference.filter(pl.col("change") == "update").sort("business_key", "object_id")
+    first = clearing(updates).head(-(-limit // 2))
+    return pl.concat([first, updates.join(first, on="object_id", how="anti")]).head(limit)
+
+
+def _loses(before: str | None, after: str) -> bool:
+    if before is None:
+        return False
+    old: dict[str, Any] = json.loads(before)
+    new: dict[str, Any] = json.loads(after)
+    return any(value is not None and new.get(name) is None for name, value in old.items())
+
+
 def samples(entity: str, difference: pl.DataFrame, limit: int = 20) -> pl.DataFrame:
     """The changed fields of the first `limit` objects by business key, one row each: frame of SAMPLES.
+
+    The change is the object's, except of a field that loses its value: clear.
 
     `difference` has the columns object_id, business_key, change, before and after.
     """
@@ -81,7 +104,7 @@ def samples(entity: str, difference: pl.DataFrame, limit: int = 20) -> pl.DataFr
         {
             "entity": entity,
             "business_key": row["business_key"],
-            "change": row["change"],
+            "change": "clear" if change.after is None and row["before"] else row["change"],
             "field": change.field,
             "before": change.before,
             "after": change.after,

@@ -75,6 +75,25 @@ def require_plausible_share(affected: int, total: int, what: str, *, largest_sha
     )
 
 
+def require_plausible_changes(
+    new: int, changed: int, known: int, what: str, *, most: int | None, largest_share: float, tolerated: int = 20
+) -> None:
+    """A run creates and changes not more than `most` rows, and changes not more than a share of the `known` ones.
+
+    Up to `tolerated` changed rows pass whatever their share. Creating is no change: a first load creates everything.
+    """
+    if most is not None and new + changed > most:
+        raise GateClosed(
+            f"{what}: {new} rows would be created and {changed} changed, more than the {most} allowed in one run. "
+            "Nothing was delivered."
+        )
+    if changed > tolerated and changed > largest_share * known:
+        raise GateClosed(
+            f"{what}: {changed} of {known} rows ({changed / known:.1%}) would change, more than the "
+            f"{largest_share:.1%} that is plausible. Nothing was delivered."
+        )
+
+
 def _examples(rows: pl.DataFrame, shown: str) -> str:
     """A few values of the shown column, for the sentence."""
     names = rows.get_column(shown).drop_nulls().cast(pl.String).unique().sort().to_list()

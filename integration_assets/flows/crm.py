@@ -1,16 +1,35 @@
-"""Sends CRM rows in bulk, and the links between contacts and agreements."""
+"""Sends CRM rows in bulk, and the links between contacts and agreements.
 
-from collections.abc import Sequence
+New rows are created, known ones updated; neither can make a row twice, and an update cannot make one at all. What was
+thought to be new and is there already, or to be there and is gone, is sent as a whole row.
+"""
 
-from integration_assets.cache.deliveries import Delivery, Outcome
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+
+from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, TableName
+from integration_assets.clients.dynamics_pace import SMALLEST_BATCH
+from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING
 from integration_assets.clients.http import CallError
-from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, TABLE_FACTS
+from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES, TABLE_FACTS
+from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.crm.wire import first_writer_fields, wire
-from integration_assets.flows.delivery import Send, failure
+from integration_assets.flows.delivery import DeliveryReport, Send, deliver, failure
 
 SYSTEM = "crm"
 LINKS = "agreement_contacts"
+OPEN_CASE = "open_case"
+"""Code of a row that would end and is left alone, because an open case refers to it."""
+
+_SENDERS_PER_USER = 6
+"""Batches claimed at once: those that may be under way, and some ready for the turns that come free."""
+_MOST_SENDERS = 12
+"""Each holds a connection to the cache."""
 
 
 def table_name(entity: str) -> TableName:
@@ -19,51 +38,172 @@ def table_name(entity: str) -> TableName:
     return TableName(facts.set_name, facts.logical_name, facts.primary_id)
 
 
-def row_sender(client: DynamicsClient, entity: str) -> Send:
-    """Sends the changed columns of CRM rows by bulk upsert on our own primary keys.
+def deliver_rows(
+    deliveries: Deliveries, client: DynamicsClient, entity: str, send: Send, areas: Sequence[str]
+) -> DeliveryReport:
+    """Sends all due rows of an entity in these areas, several batches at once, and records their outcomes.
 
-    Columns that belong to whoever writes them first are looked at in the CRM before they are sent.
+    Each sender claims, sends and records batches of its own, so the CRM is never waited for with nothing under way.
+    Towards the end batches get smaller, so that all senders end at about the same time.
     """
-    table = table_name(entity)
+    sized_by = AGREEMENT_CONTACTS.navigation if entity == LINKS else TABLE_FACTS[entity].set_name
+    report = DeliveryReport()
+    counts = Counter(deliveries.counts(SYSTEM, entity, areas))
+    shares = _Shares(counts.total() - counts["delivered"], min(_SENDERS_PER_USER * client.users, _MOST_SENDERS))
 
-    def send(rows: Sequence[Delivery]) -> list[Outcome]:
+    def sender(_: int) -> DeliveryReport:
+        return deliver(
+            deliveries, SYSTEM, entity, send, areas=areas, claim_rows=lambda: shares.next(client.batch_rows(sized_by))
+        )
+
+    senders = shares.senders
+    if senders <= 1:
+        return sender(0)
+    with ThreadPoolExecutor(senders) as pool:
+        for part in pool.map(sender, range(senders)):
+            report.add(part)
+    return report
+
+
+class _Shares:
+    """How rows are shared out among senders that take batch after batch."""
+
+    def __init__(self, rows: int, most_senders: int) -> None:
+        self.senders = max(1, min(rows // SMALLEST_BATCH, most_senders))
+        self._left = rows
+        self._lock = threading.Lock()
+
+    def next(self, most: int) -> int:
+        """Rows of the next batch: at most so many, and of what is left half a sender's share."""
+        with self._lock:
+            rows = max(1, min(most, max(SMALLEST_BATCH, self._left // (2 * self.senders))))
+            self._left = max(0, self._left - rows)
+            return rows
+
+
+def row_sender(client: DynamicsClient, entity: str, by: CrmMapping = STANDARD) -> Send:
+    """Sends the changed columns of CRM rows by bulk messages on our own primary keys.
+
+    Columns that belong to whoever writes them first are looked at in the CRM before they are sent, and only written
+    into the version that was looked at. Rows that would end while an open case refers to them are left alone.
+    """
+    return _RowSender(client, entity, by).send
+
+
+class _RowSender:
+    def __init__(self, client: DynamicsClient, entity: str, by: CrmMapping) -> None:
+        self._client = client
+        self._entity = entity
+        self._by = by
+        self._table = table_name(entity)
+        self._first_written = first_writer_fields(entity, by)
+
+    def send(self, rows: Sequence[Delivery]) -> list[Outcome]:
+        """One outcome per row, in order."""
+        outcomes: dict[str, RowOutcome] = {}
+        new = [row for row in rows if row.delivered is None]
+        known = [row for row in rows if row.delivered is not None]
         try:
-            lacking = _lacking(client, entity, table, rows)
+            outcomes |= self._kept_for_cases(known)
+            outcomes |= self._create(new)
+            outcomes |= self._update([row for row in known if row.object_id not in outcomes])
         except CallError as error:
-            return [failure(row, error) for row in rows]
-        payloads = {
-            row.object_id: wire(
-                entity,
-                {**row.desired, table.primary_id: row.object_id},
-                row.delivered,
-                crm_lacks=lacking.get(row.object_id, ()),
-            )
-            for row in rows
-        }
+            return [
+                _outcome(outcomes[row.object_id]) if row.object_id in outcomes else failure(row, error) for row in rows
+            ]
+        return [_outcome(outcomes[row.object_id]) for row in rows]
+
+    def _create(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        """Rows that the CRM has not: all that they have is sent, first-writer columns too."""
+        every = [field.name for field in self._first_written]
+        payloads = [self._wire(row, {}, every) for row in rows]
+        outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)} if rows else {}
+        standing = [row for row in rows if outcomes[row.object_id].code == DUPLICATE]
+        return outcomes | self._write_whole(standing, there=True)
+
+    def _update(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        filling = [row for row in rows if self._would_fill(row)]
+        found = self._look(filling)
+        lacking = {key: self._lacking(row) for key, row in found.items()}
+        payloads = {row.object_id: self._wire(row, row.delivered or {}, lacking.get(row.object_id, ())) for row in rows}
         # A row in which only a column changed that the CRM's own value keeps has nothing to send.
         outcomes = {key: RowOutcome(key, True) for key, payload in payloads.items() if len(payload) == 1}
         wanted = [payload for key, payload in payloads.items() if key not in outcomes]
-        known = [row.object_id for row in rows if row.delivered is not None]
-        outcomes |= {outcome.row_id: outcome for outcome in client.upsert(table, wanted, known=known)}
-        return [_outcome(outcomes[row.object_id]) for row in rows]
+        etags = {key: str(found[key]["@odata.etag"]) for key, names in lacking.items() if names}
+        if wanted:
+            outcomes |= {each.row_id: each for each in self._client.update(self._table, wanted, etags=etags)}
+        gone = [row for row in rows if outcomes[row.object_id].code in MISSING]
+        return outcomes | self._write_whole(gone, there=False)
 
-    return send
+    def _write_whole(self, rows: Sequence[Delivery], *, there: bool) -> dict[str, RowOutcome]:
+        """Rows of which is not known what the CRM has in them; in those that are `there`, blanks clear."""
+        if not rows:
+            return {}
+        found = self._look([row for row in rows if self._would_fill(row, anew=True)])
+        payloads = [self._wire(row, {}, self._lacking(found.get(row.object_id, {})), whole=there) for row in rows]
+        known = [row.object_id for row in rows] if there else []
+        return {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
+
+    def _wire(
+        self, row: Delivery, delivered: Mapping[str, object], lacking: Sequence[str], *, whole: bool = False
+    ) -> dict[str, object]:
+        desired = {**row.desired, self._table.primary_id: row.object_id}
+        return wire(self._entity, desired, delivered or None, crm_lacks=lacking, whole=whole, by=self._by)
+
+    def _would_fill(self, row: Delivery, *, anew: bool = False) -> bool:
+        """Whether a column that belongs to its first writer has a value that was not sent before."""
+        before = {} if anew else row.delivered or {}
+        names = [field.name for field in self._first_written]
+        return any(row.desired.get(name) and row.desired.get(name) != before.get(name) for name in names)
+
+    def _look(self, rows: Sequence[Delivery]) -> dict[str, dict[str, object]]:
+        """What the CRM has in the first-writer columns of these rows, by id; not those that it has not."""
+        if not rows:
+            return {}
+        columns = [field.column for field in self._first_written]
+        return self._client.select(self._table, columns, [row.object_id for row in rows])
+
+    def _lacking(self, found: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of the first-writer fields that have no value in a row of the CRM."""
+        return tuple(field.name for field in self._first_written if not found.get(field.column))
+
+    def _kept_for_cases(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        """The rows that would end although an open case refers to them: left as they are, and asked again daily."""
+        ending = {row.object_id for row in rows if _ends(row)}
+        columns = CASE_REFERENCES.get(self._entity, ())
+        if not ending or not columns:
+            return {}
+        kept: dict[str, RowOutcome] = {}
+        cases = TableName(CASES.set_name, CASES.logical_name, CASES.primary_id)
+        for column in columns:
+            for case in self._client.select_where(cases, ["ticketnumber", column], column, ending, "statecode eq 0"):
+                name = case.get("ticketnumber") or case[cases.primary_id]
+                text = f"The open case {name} refers to it; it ends when the case is closed."
+                kept[str(case[column])] = RowOutcome(str(case[column]), False, OPEN_CASE, text, permanent=True)
+        return kept
 
 
-def _lacking(
-    client: DynamicsClient, entity: str, table: TableName, rows: Sequence[Delivery]
-) -> dict[str, tuple[str, ...]]:
-    """Which first-writer columns the CRM has no value for, by row; only rows that would send one are looked at."""
-    columns = first_writer_fields(entity)
-    asking = [
-        row.object_id
-        for row in rows
-        if any(row.desired.get(name) and row.desired.get(name) != (row.delivered or {}).get(name) for name in columns)
-    ]
-    if not asking:
-        return {}
-    present = client.select(table, columns, asking)
-    return {key: tuple(name for name in columns if not present.get(key, {}).get(name)) for key in asking}
+def _ends(row: Delivery) -> bool:
+    return (row.delivered or {}).get("statecode") == 0 and row.desired.get("statecode") == 1
+
+
+def worklist(entity: str, refused: pl.DataFrame) -> pl.DataFrame:
+    """Rejections (columns of `cache.rejections.FOUND`) of rows that the CRM refused or that wait for a case.
+
+    `refused` as from `cache.refused`. Reasons are open_case and crm_refused.
+    """
+    waits = pl.col("error_code") == OPEN_CASE
+    known = entity not in ("installations", "addresses")
+    return refused.select(
+        pl.col("business_key").alias("record_key"),
+        pl.when(waits).then(pl.lit(OPEN_CASE)).otherwise(pl.lit("crm_refused")).alias("reason"),
+        pl.when(waits)
+        .then("error_text")
+        .otherwise(pl.format("{} {}", "error_code", pl.col("error_text").fill_null("")))
+        .alias("text"),
+        (pl.col("business_key") if known else pl.lit(None, pl.String)).alias("customer_number"),
+        "supply_area",
+    )
 
 
 def link_sender(client: DynamicsClient) -> Send:

@@ -53,6 +53,16 @@ class DeliveryReport:
         else:
             self.updated += 1
 
+    def add(self, other: "DeliveryReport") -> None:
+        """Adds what another delivery did."""
+        self.created += other.created
+        self.updated += other.updated
+        self.ended += other.ended
+        self.repaired += other.repaired
+        self.failed += other.failed
+        for text, number in other.errors.items():
+            self.errors[text] = self.errors.get(text, 0) + number
+
     def counts(self) -> dict[str, int]:
         """The numbers by name, as journal and metadata take them."""
         return {name: getattr(self, name) for name in ("created", "updated", "ended", "repaired", "failed")}
@@ -73,11 +83,13 @@ def deliver(
     *,
     areas: Sequence[str] | None = None,
     workers: ThreadPoolExecutor | None = None,
+    claim_rows: Callable[[], int] = lambda: CLAIM_ROWS,
 ) -> DeliveryReport:
     """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
 
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
     refer to them. `send` answers one outcome per delivery; what it raises rolls back the batches under way.
+    `claim_rows` says before each batch how many objects it should have.
 
     `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed
     over while the last one is still being sent, so that no worker waits for the slowest object of a batch.
@@ -86,7 +98,7 @@ def deliver(
     busy_since: float | None = None
 
     def due() -> AbstractContextManager[Claim]:
-        return deliveries.claim(system, entity, CLAIM_ROWS, datetime.now(UTC), areas=areas)
+        return deliveries.claim(system, entity, claim_rows(), datetime.now(UTC), areas=areas)
 
     with Pipeline(due, send, workers) as pipeline:
         while True:

@@ -21,6 +21,7 @@ from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.addresses.washing.washed import ACCESS, UNIT
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
+from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry import desired
 from integration_assets.domain.source import supply_area
@@ -50,6 +51,7 @@ COUNTS = pl.Schema(
         "update": pl.Int64,
         "end": pl.Int64,
         "unchanged": pl.Int64,
+        "clear": pl.Int64,
     }
 )
 SAMPLES = pl.Schema({"system": pl.String, **differences.SAMPLES})
@@ -68,6 +70,7 @@ class Means:
     max_rejected_share: float
     utility: str
     share_protected: bool = False
+    mapping: CrmMapping = STANDARD
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,17 @@ class Plan:
     address_rows: int
 
     def counts(self) -> pl.DataFrame:
-        """Objects per entity, in the order of a run: frame of COUNTS."""
+        """Objects per entity, in the order of a run: frame of COUNTS.
+
+        Those that lose a value (clear) are among the updates and ends.
+        """
         rows = [
             {
                 "system": planned.system,
                 "entity": planned.entity,
                 **dict(differences.summary(planned.entity, planned.difference).select("change", "count").iter_rows()),
                 "unchanged": planned.unchanged,
+                "clear": differences.clearing(planned.difference).height,
             }
             for planned in self.entities
         ]
@@ -130,11 +137,12 @@ class Plan:
     def samples(self, limit: int) -> pl.DataFrame:
         """The changed fields, masked, of the first `limit` new and changed objects per entity: frame of SAMPLES."""
         shown = [
-            differences.samples(planned.entity, planned.difference.filter(pl.col("change") == change), limit).select(
-                pl.lit(planned.system).alias("system"), pl.all()
-            )
+            differences.samples(planned.entity, part, limit).select(pl.lit(planned.system).alias("system"), pl.all())
             for planned in self.entities
-            for change in ("create", "update")
+            for part in (
+                planned.difference.filter(pl.col("change") == "create"),
+                differences.shown_updates(planned.difference, limit),
+            )
         ]
         return pl.concat([pl.DataFrame(schema=SAMPLES), *shown])
 
@@ -244,10 +252,12 @@ def _crm(
     """What the CRM should hold, by entity, once the registry holds `standing`; links last."""
     known = addresses.get_column("address_id")
     rows = {
-        entity: crm_rows(entity, standing.__getitem__, known, as_of, share_protected=means.share_protected)
+        entity: crm_rows(
+            entity, standing.__getitem__, known, as_of, share_protected=means.share_protected, by=means.mapping
+        ).rows
         for entity in REGISTRY_ENTITY
     }
-    rows = {"addresses": crm_addresses(rows, addresses), **rows}
+    rows = {"addresses": crm_addresses(rows, addresses, by=means.mapping).rows, **rows}
     links = mapping.agreement_links(standing["customer_roles"], standing["agreements"], means.ids, as_of)
     return {
         **{entity: frame.rename({CRM_TABLES[entity].key: "object_id"}) for entity, frame in rows.items()},

@@ -12,6 +12,8 @@ import polars as pl
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.domain.addresses.coordinates import latitude, longitude
 from integration_assets.domain.crm import mapping
+from integration_assets.domain.crm.fitting import Fitted
+from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.tables import REGISTRY_ROWS
 from integration_assets.flows.drift import Looked, Means, look_at, order_repairs
 from integration_assets.flows.registry import SYSTEM
@@ -56,7 +58,8 @@ def crm_rows(
     as_of: date,
     *,
     share_protected: bool = False,
-) -> pl.DataFrame:
+    by: CrmMapping = STANDARD,
+) -> Fitted:
     """The rows of `CRM_TABLES` for an entity of REGISTRY_ENTITY, from the registry's rows of the same areas.
 
     References to addresses that are not among `known_addresses` (ids of the address register) are left out, and so are
@@ -65,19 +68,20 @@ def crm_rows(
     made_of = registry(REGISTRY_ENTITY[entity])
     match entity:
         case "contacts":
-            rows = mapping.contacts(made_of, as_of, share_protected=share_protected)
+            fitted = mapping.contacts(made_of, as_of, share_protected=share_protected, by=by)
         case "accounts":
-            rows = mapping.accounts(made_of, as_of)
+            fitted = mapping.accounts(made_of, as_of, by=by)
         case "customer_roles":
-            rows = mapping.customer_roles(made_of, as_of)
+            fitted = mapping.customer_roles(made_of, as_of, by=by)
         case "agreements":
-            rows = mapping.agreements(made_of, as_of)
+            fitted = mapping.agreements(made_of, as_of, by=by)
         case _:
-            rows = mapping.installations(made_of, registry("agreements"), registry("customer_relations"), as_of)
-    return mapping.without_unknown_addresses(entity, rows, known_addresses)
+            relations = registry("customer_relations")
+            fitted = mapping.installations(made_of, registry("agreements"), relations, as_of, by=by)
+    return Fitted(mapping.without_unknown_addresses(entity, fitted.rows, known_addresses), fitted.misfits)
 
 
-def crm_addresses(rows: Mapping[str, pl.DataFrame], register: pl.DataFrame) -> pl.DataFrame:
+def crm_addresses(rows: Mapping[str, pl.DataFrame], register: pl.DataFrame, *, by: CrmMapping = STANDARD) -> Fitted:
     """The CRM's addresses: those that CRM rows (by entity) point at, placed by latitude and longitude.
 
     `register` are the rows of addresses/register.
@@ -86,4 +90,4 @@ def crm_addresses(rows: Mapping[str, pl.DataFrame], register: pl.DataFrame) -> p
     placed = register.join(references, on="address_id", how="semi").with_columns(
         latitude("easting", "northing").alias("latitude"), longitude("easting", "northing").alias("longitude")
     )
-    return mapping.addresses(references, placed)
+    return mapping.addresses(references, placed, by=by)

@@ -25,7 +25,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -121,11 +121,22 @@ class CrmInMemory(DynamicsClient):
     def __init__(self) -> None:
         pass
 
-    def upsert(
-        self, table: TableName, rows: Sequence[Mapping[str, Any]], *, known: Collection[str] = ()
-    ) -> list[RowOutcome]:
-        del known
+    @property
+    def users(self) -> int:
+        return 1
+
+    def batch_rows(self, set_name: str) -> int:
+        del set_name
+        return 500
+
+    def create(self, table: TableName, rows: Sequence[Mapping[str, Any]]) -> list[RowOutcome]:
         return [RowOutcome(str(row[table.primary_id]), True) for row in rows]
+
+    def update(
+        self, table: TableName, rows: Sequence[Mapping[str, Any]], *, etags: Mapping[str, str] | None = None
+    ) -> list[RowOutcome]:
+        del etags
+        return self.create(table, rows)
 
     def link(
         self, set_name: str, navigation: str, target_set: str, pairs: Sequence[tuple[str, str]]

@@ -85,11 +85,11 @@ def test_rows_go_by_upsert_multiple_with_type_and_key_in_each_target() -> None:
     }
 
 
-def test_batches_have_the_given_size() -> None:
+def test_batches_begin_with_the_given_size_and_grow_by_half_while_answers_are_quick() -> None:
     with serving([Reply(204)]) as server:
-        rows = [{"accountid": row_id} for row_id in IDS[:5]]
+        rows = [{"accountid": row_id} for row_id in IDS[:9]]
         assert all(outcome.ok for outcome in client_of(server, batch_size=2).upsert(TABLE, rows))
-    assert [len(seen.json["Targets"]) for seen in server.seen] == [2, 2, 1]
+    assert [len(seen.json["Targets"]) for seen in server.seen] == [2, 3, 4]
 
 
 def test_two_rows_of_one_id_are_refused() -> None:

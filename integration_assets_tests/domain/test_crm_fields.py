@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from integration_assets.domain.crm.fields import CRM_TABLES, FIELDS, TABLE_FACTS, Field
+from integration_assets.domain.crm.field import Field
+from integration_assets.domain.crm.fields import CRM_TABLES, FIELDS, TABLE_FACTS
 from integration_assets.domain.crm.wire import first_writer_fields, wire
 from integration_assets.domain.tables import ENTITY_TABLES, REGISTRY_ROWS
 
@@ -65,7 +66,7 @@ def test_a_new_row_has_its_filled_columns_and_leaves_the_primary_mail_alone() ->
 
 
 def test_the_primary_mail_is_sent_where_the_crm_has_none() -> None:
-    assert first_writer_fields("contacts") == ("emailaddress1",)
+    assert [field.name for field in first_writer_fields("contacts")] == ["emailaddress1"]
     expected = {"contactid": "c1", "emailaddress1": "anna@example.dk"}
     assert wire("contacts", CONTACT, CONTACT, crm_lacks={"emailaddress1"}) == expected
     assert wire("contacts", CONTACT | {"emailaddress1": None}, CONTACT, crm_lacks={"emailaddress1"}) == {
@@ -88,6 +89,12 @@ def test_a_lookup_is_cleared_only_when_one_was_delivered() -> None:
     assert wire("contacts", without, CONTACT) == {"contactid": "c1", "ava_adresse": None}
     assert wire("contacts", without, without) == {"contactid": "c1"}
     assert "ava_adresse" not in wire("contacts", without, None)
+
+
+def test_a_whole_row_has_blanks_too_but_nothing_that_belongs_to_others() -> None:
+    row = wire("contacts", CONTACT, None, whole=True)
+    assert (row["firstname"], row["middlename"], row["ava_adresse"]) == ("Anna", None, ("ava_adresses", "home"))
+    assert "emailaddress1" not in row
 
 
 def test_dates_are_texts_whether_read_or_computed() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES
+from integration_assets.domain.crm.fitting import Fitted
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.tables import ADDRESS_REGISTER, REGISTRY_ROWS
 
@@ -21,8 +22,8 @@ def found(entity: str, *rows: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame([common | row for row in rows], schema={**first, **REGISTRY_ROWS[entity]})
 
 
-def only(frame: pl.DataFrame) -> dict[str, Any]:
-    (row,) = frame.to_dicts()
+def only(found: Fitted | pl.DataFrame) -> dict[str, Any]:
+    (row,) = (found.rows if isinstance(found, Fitted) else found).to_dicts()
     return row
 
 
@@ -298,18 +299,18 @@ def test_an_address_without_dwelling_keeps_the_width_of_its_key() -> None:
 
 def test_an_address_stands_in_every_area_that_points_at_it() -> None:
     crm = {
-        "contacts": mapping.contacts(found("customers", PERSON, PERSON | {"supply_area": "5200"}), AS_OF),
-        "accounts": mapping.accounts(found("customer_relations", {"address_id": "place"}), AS_OF),
-        "customer_roles": mapping.customer_roles(found("customer_roles"), AS_OF),
+        "contacts": mapping.contacts(found("customers", PERSON, PERSON | {"supply_area": "5200"}), AS_OF).rows,
+        "accounts": mapping.accounts(found("customer_relations", {"address_id": "place"}), AS_OF).rows,
+        "customer_roles": mapping.customer_roles(found("customer_roles"), AS_OF).rows,
     }
     found_references = mapping.address_references(crm)
     assert found_references.rows() == [("home", "5000"), ("home", "5200"), ("place", "5000")]
-    rows = mapping.addresses(found_references, register(UNIT | {"address_id": "home"}))
+    rows = mapping.addresses(found_references, register(UNIT | {"address_id": "home"})).rows
     assert rows.select("ava_adresseid", "supply_area").rows() == [("home", "5000"), ("home", "5200")]
 
 
 def test_addresses_unknown_to_the_register_are_left_out_and_reported() -> None:
-    rows = mapping.contacts(found("customers", PERSON, COMPANY | {"address_id": "gone"}), AS_OF)
+    rows = mapping.contacts(found("customers", PERSON, COMPANY | {"address_id": "gone"}), AS_OF).rows
     known = pl.Series(["home"])
     kept = mapping.without_unknown_addresses("contacts", rows, known)
     assert dict(kept.select("contactid", "ava_adresse").rows()) == {"anna": "home", "baker": None}
@@ -345,15 +346,15 @@ def test_one_role_is_enough_for_a_link() -> None:
 def test_frames_have_the_declared_schema_also_when_empty() -> None:
     none = {entity: found(entity) for entity in REGISTRY_ROWS}
     frames = {
-        "contacts": mapping.contacts(none["customers"], AS_OF),
-        "accounts": mapping.accounts(none["customer_relations"], AS_OF),
-        "customer_roles": mapping.customer_roles(none["customer_roles"], AS_OF),
-        "agreements": mapping.agreements(none["agreements"], AS_OF),
+        "contacts": mapping.contacts(none["customers"], AS_OF).rows,
+        "accounts": mapping.accounts(none["customer_relations"], AS_OF).rows,
+        "customer_roles": mapping.customer_roles(none["customer_roles"], AS_OF).rows,
+        "agreements": mapping.agreements(none["agreements"], AS_OF).rows,
         "installations": mapping.installations(
             none["installations"], none["agreements"], none["customer_relations"], AS_OF
-        ),
+        ).rows,
     }
-    frames["addresses"] = mapping.addresses(mapping.address_references(frames), register())
+    frames["addresses"] = mapping.addresses(mapping.address_references(frames), register()).rows
     assert set(frames) == set(CRM_TABLES)
     for entity, frame in frames.items():
         assert frame.schema == CRM_TABLES[entity].schema

@@ -7,6 +7,7 @@ from integration_assets.domain.gates import (
     GateClosed,
     require_complete,
     require_known,
+    require_plausible_changes,
     require_plausible_share,
     require_unique,
 )
@@ -61,3 +62,16 @@ def test_implausible_shares_close_the_gate(affected: int, total: int) -> None:
 def test_impossible_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="shares"):
         require_plausible_share(1, 1, "Vanished rows", largest_share=5)
+
+
+def test_a_first_load_and_a_few_changes_pass() -> None:
+    require_plausible_changes(1000, 0, 0, "crm/accounts", most=None, largest_share=0.5)
+    require_plausible_changes(0, 20, 20, "crm/accounts", most=None, largest_share=0.5)
+    require_plausible_changes(500, 50, 100, "crm/accounts", most=550, largest_share=0.5)
+
+
+def test_more_changes_than_allowed_or_plausible_close_the_gate() -> None:
+    with pytest.raises(GateClosed, match=r"crm/accounts: 51 of 100 rows \(51\.0%\) would change, more than the 50\.0%"):
+        require_plausible_changes(0, 51, 100, "crm/accounts", most=None, largest_share=0.5)
+    with pytest.raises(GateClosed, match="7 rows would be created and 4 changed, more than the 10 allowed"):
+        require_plausible_changes(7, 4, 1000, "crm/accounts", most=10, largest_share=0.5)

@@ -157,7 +157,7 @@ def _ask_registers(settings: Settings, cache: Cache) -> pl.DataFrame:
 def _by_asset(plan: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """The plan's figures in the words of the journal; the links are counted within crm/agreements there."""
     figures = {
-        f"{system}/{entity}": {KINDS[kind]: number for kind, number in counts.items()}
+        f"{system}/{entity}": {KINDS[kind]: number for kind, number in counts.items() if kind in KINDS}
         for system, entities in plan["systems"].items()
         for entity, counts in entities.items()
     }

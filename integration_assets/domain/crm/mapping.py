@@ -1,35 +1,30 @@
-"""From registry rows to rows of Dynamics CRM 365, as `domain.crm.fields` declares them.
+"""From registry rows to rows of Dynamics CRM 365: the values that the mapping's table writes into columns.
 
 The functions named after CRM tables take frames as read back from the registry (object_id, business_key, supply_area
-and the columns of `REGISTRY_ROWS`) and return frames with the schema of `CRM_TABLES`. The registry's uuid is the
-primary id of the CRM row, so references between rows need no look-up.
+and the columns of `REGISTRY_ROWS`) and add what the table needs beside these (`VALUES`); which value goes into which
+column, and in which form, is the table's. They return rows of `CRM_TABLES` with what did not fit. The registry's uuid
+is the primary id of the CRM row, so references between rows need no look-up.
 """
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from integration_assets.domain.crm.fields import (
-    ACTIVE,
-    COUNTRY,
-    CRM_TABLES,
-    FIELDS,
-    GENDER_OPTIONS,
-    INACTIVE,
-    OPEN_END_IN_CRM,
-    TABLE_FACTS,
-    UTILITY_OPTIONS,
-)
+from integration_assets.domain.crm.fields import FIELDS, TABLE_FACTS
+from integration_assets.domain.crm.fitting import Fitted, fit
+from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry.history import on_day
 from integration_assets.domain.registry.meters import DISTANT_FUTURE, DISTANT_PAST, meter_title
 
-_OPEN_END: Final = date.fromisoformat(OPEN_END_IN_CRM)
+COUNTRY: Final = "Danmark"
 
 
-def contacts(customers: pl.DataFrame, as_of: date, *, share_protected: bool = False) -> pl.DataFrame:
+def contacts(
+    customers: pl.DataFrame, as_of: date, *, share_protected: bool = False, by: CrmMapping = STANDARD
+) -> Fitted:
     """Persons and companies as contacts, as they are on `as_of`.
 
     A company carries its name as first name and has no last name. The registered address of a person whose name and
@@ -41,67 +36,34 @@ def contacts(customers: pl.DataFrame, as_of: date, *, share_protected: bool = Fa
     def of_person(name: str) -> pl.Expr:
         return pl.when(~is_company).then(pl.col(name))
 
-    return _finished(
-        "contacts",
-        on_day(customers, as_of),
-        firstname=pl.when(is_company).then("name").otherwise("first_name"),
-        middlename=of_person("middle_name"),
-        lastname=of_person("last_name"),
-        gendercode=_option("gender", GENDER_OPTIONS),
-        ava_cpr_nummer=of_person("number"),
-        ava_cvr_nummer=pl.when(is_company).then("number"),
-        ava_virksomhedsform=pl.col("company_form"),
-        ava_eradressebeskyttet=pl.col("address_protected"),
-        ava_kmdeemasterid=pl.col("master_id"),
-        ava_mobilkmdee=pl.col("mobile"),
-        ava_fastnetkmdee=pl.col("phone"),
-        ava_emailkmdee=pl.col("email"),
-        # Half an e-mail address is none: what does not fit is not cut but left out.
-        emailaddress1=pl.when(pl.col("email").str.len_chars() <= _limit("contacts", "emailaddress1")).then("email"),
-        ava_adresse=pl.when(may_show).then("address_id"),
+    values = on_day(customers, as_of).with_columns(
+        shown_first_name=pl.when(is_company).then("name").otherwise("first_name"),
+        shown_middle_name=of_person("middle_name"),
+        shown_last_name=of_person("last_name"),
+        cpr_number=of_person("number"),
+        cvr_number=pl.when(is_company).then("number"),
+        shown_address_id=pl.when(may_show).then("address_id"),
     )
+    return fit("contacts", values, by)
 
 
-def accounts(customer_relations: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Customer relations (kundeforhold) as accounts, as they are on `as_of`; inactive from the day they end."""
-    return _finished(
-        "accounts",
-        on_day(customer_relations, as_of),
-        **_state(as_of),
-        ava_kundenummer=pl.col("customer_number"),
-        ava_kundetype=_option("utility", UTILITY_OPTIONS),
-        ava_adresse=pl.col("address_id"),
-        name=pl.col("name"),
-    )
+def accounts(customer_relations: pl.DataFrame, as_of: date, *, by: CrmMapping = STANDARD) -> Fitted:
+    """Customer relations (kundeforhold) as accounts, as they are on `as_of`; ended from the day they end."""
+    return fit("accounts", on_day(customer_relations, as_of).with_columns(ended=_ended(as_of)), by)
 
 
-def customer_roles(roles: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Customer roles (kunderoller); inactive from the day they end."""
-    return _finished(
-        "customer_roles",
-        roles,
-        **_state(as_of),
-        ava_rolle=pl.col("role_code").cast(pl.Int64, strict=False),
-        ava_aktoer=pl.col("party_id"),
-        ava_kundeforhold=pl.col("relation_id"),
-    )
+def customer_roles(roles: pl.DataFrame, as_of: date, *, by: CrmMapping = STANDARD) -> Fitted:
+    """Customer roles (kunderoller); ended from the day they end."""
+    return fit("customer_roles", roles.with_columns(ended=_ended(as_of)), by)
 
 
-def agreements(registry_agreements: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Agreements (aftaler); inactive from the day they end, an open end is 9999-12-31."""
+def agreements(registry_agreements: pl.DataFrame, as_of: date, *, by: CrmMapping = STANDARD) -> Fitted:
+    """Agreements (aftaler); ended from the day they end."""
     installation_ids = pl.col("installations").list.eval(pl.element().struct.field("installation_id"))
-    return _finished(
-        "agreements",
-        on_day(registry_agreements, as_of),
-        **_state(as_of),
-        ava_name=pl.col("name"),
-        ava_aftaletype=_option("utility", UTILITY_OPTIONS),
-        ava_antal_produkter=installation_ids.list.n_unique().fill_null(0),
-        ava_startdato=pl.col("valid_from"),
-        ava_slutdato=pl.col("valid_to").fill_null(_OPEN_END),
-        ava_kundeforhold=pl.col("relation_id"),
-        ava_faktureringsadresse=pl.col("billing_address_id"),
+    values = on_day(registry_agreements, as_of).with_columns(
+        ended=_ended(as_of), installation_count=installation_ids.list.n_unique().fill_null(0)
     )
+    return fit("agreements", values, by)
 
 
 def installations(
@@ -109,7 +71,9 @@ def installations(
     registry_agreements: pl.DataFrame,
     customer_relations: pl.DataFrame,
     as_of: date,
-) -> pl.DataFrame:
+    *,
+    by: CrmMapping = STANDARD,
+) -> Fitted:
     """Installations with the meter in use on `as_of` (the last that has begun, else the first), by validity.
 
     An installation belongs to the agreement that lists it and is valid on `as_of`; without one to the latest that was,
@@ -126,22 +90,15 @@ def installations(
         .join(_owners(registry_agreements, as_of), on="object_id", how="left")
         .join(relations, on="relation_id", how="left")
     )
-    return _finished(
-        "installations",
-        owned,
-        **_state(as_of),
-        ava_name=meter_title(pl.col("meter_number"), pl.col("meter_make"), pl.col("meter_type")),
-        ava_identifikation=pl.col("installation_number"),
-        ava_installationstype=_option("utility", UTILITY_OPTIONS),
-        ava_maalernummer=pl.col("meter_number"),
-        ava_maalertype=pl.col("meter_type"),
-        ava_kundenummer=pl.col("owner_number"),
-        ava_aftale=pl.col("owner"),
-        ava_adresse=pl.coalesce("address_id", "relation_address"),
+    values = owned.with_columns(
+        ended=_ended(as_of),
+        meter_title=meter_title(pl.col("meter_number"), pl.col("meter_make"), pl.col("meter_type")),
+        place_id=pl.coalesce("address_id", "relation_address"),
     )
+    return fit("installations", values, by)
 
 
-def addresses(references: pl.DataFrame, register: pl.DataFrame) -> pl.DataFrame:
+def addresses(references: pl.DataFrame, register: pl.DataFrame, *, by: CrmMapping = STANDARD) -> Fitted:
     """The addresses that CRM rows point at, one row per address and supply area.
 
     `references` as from `address_references`. `register` are rows of addresses/register with the further columns
@@ -161,27 +118,17 @@ def addresses(references: pl.DataFrame, register: pl.DataFrame) -> pl.DataFrame:
         pl.concat_str(address_text(), pl.when(~is_unit).then(pl.lit("adgangsadresse")), separator=", ",
                       ignore_nulls=True).alias("business_key")
     )  # fmt: skip
-    return _finished(
-        "addresses",
-        named,
-        ava_name=pl.col("business_key"),
-        ava_dawaadgangsadresseid=pl.when(is_unit).then("access_id"),
-        ava_gadenavn=pl.col("street_name"),
-        ava_vejkode=pl.col("street_code"),
-        ava_husnummer=pl.col("house_number").str.extract(r"^0*(\d+)"),
-        ava_bogstav=pl.col("house_number").str.extract(r"(\p{L}+)\s*$"),
-        ava_etage=pl.col("floor"),
-        ava_doer=pl.col("door"),
-        ava_postnummer=pl.col("postcode"),
-        ava_by=pl.col("district"),
-        ava_kommunenummer=pl.col("municipality_code"),
-        ava_kvhx=pl.when(is_unit).then(_kvhx()),
-        ava_land=pl.lit(COUNTRY),
-        ava_koordinat_nord=pl.col("latitude").round(8),
-        ava_koordinat_oest=pl.col("longitude").round(8),
-        ava_laengdegrad=pl.col("northing").round(2),
-        ava_breddegrad=pl.col("easting").round(2),
+    values = named.with_columns(
+        address_text=pl.col("business_key"),
+        parent_id=pl.when(is_unit).then("access_id"),
+        house_digits=pl.col("house_number").str.extract(r"^0*(\d+)"),
+        house_letter=pl.col("house_number").str.extract(r"(\p{L}+)\s*$"),
+        unit_floor=pl.col("floor"),
+        unit_door=pl.col("door"),
+        kvhx=pl.when(is_unit).then(_kvhx()),
+        country=pl.lit(COUNTRY),
     )
+    return fit("addresses", values, by)
 
 
 def address_text() -> pl.Expr:
@@ -326,41 +273,12 @@ def _kvhx() -> pl.Expr:
     )
 
 
-def _option(name: str, options: Mapping[str, int]) -> pl.Expr:
-    """The option value for a text; null for a text without one."""
-    return pl.col(name).replace_strict(options, default=None, return_dtype=pl.Int64)
-
-
-def _state(as_of: date) -> dict[str, pl.Expr]:
-    """statecode and statuscode by whether the row has ended on `as_of` (its valid_to is the first day after it)."""
-    ended = (pl.col("valid_to") <= pl.lit(as_of)).fill_null(False)
-    return {
-        name: pl.when(ended).then(inactive).otherwise(active)
-        for name, active, inactive in zip(("statecode", "statuscode"), ACTIVE, INACTIVE, strict=True)
-    }
-
-
-def _limit(entity: str, name: str) -> int | None:
-    return next(field.max_length for field in FIELDS[entity] if field.name == name)
+def _ended(as_of: date) -> pl.Expr:
+    """Whether the row has ended on `as_of` (its valid_to is the first day after it)."""
+    return (pl.col("valid_to") <= pl.lit(as_of)).fill_null(False)
 
 
 def address_columns(entity: str) -> list[str]:
     """The columns of an entity's rows that point at addresses."""
     address_set = TABLE_FACTS["addresses"].set_name
     return [field.name for field in FIELDS[entity] if field.target == address_set]
-
-
-def _finished(entity: str, rows: pl.DataFrame, **values: pl.Expr) -> pl.DataFrame:
-    """The frame of `CRM_TABLES`: values cast to the declared types and cut to the declared lengths."""
-    columns: list[Any] = [
-        pl.col("object_id").alias(TABLE_FACTS[entity].primary_id),
-        "business_key",
-        "supply_area",
-    ]
-    for field in FIELDS[entity]:
-        value = values[field.name].cast(field.dtype)
-        if field.max_length is not None:
-            # A cut between two words leaves no blank at the end.
-            value = value.str.slice(0, field.max_length).str.strip_chars_end()
-        columns.append(value.alias(field.name))
-    return rows.select(columns).cast(CRM_TABLES[entity].schema).sort("business_key", pl.nth(0), "supply_area")

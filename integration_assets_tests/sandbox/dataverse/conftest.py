@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.sandbox import dataverse
@@ -39,10 +40,15 @@ def faults() -> Faults:
 
 
 @pytest.fixture(scope="session")
-def server(store: Store, log: RequestLog, faults: Faults) -> Iterator[str]:
+def organisation(store: Store, log: RequestLog, faults: Faults) -> ASGIApp:
     settings = {"crm_client_id": CLIENT_ID, "crm_client_secret": CLIENT_SECRET}
     application = dataverse.build(store, SandboxOptions(data_dir=Path("unused"), settings=settings))
-    with running(Boundary(application, "dataverse", faults, log, dataverse.fault_body)) as url:
+    return Boundary(application, "dataverse", faults, log, dataverse.fault_body)
+
+
+@pytest.fixture(scope="session")
+def server(organisation: ASGIApp) -> Iterator[str]:
+    with running(organisation) as url:
         yield url
 
 

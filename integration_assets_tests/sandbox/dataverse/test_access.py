@@ -5,8 +5,8 @@ import time
 import httpx
 import pytest
 
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import MANY_TO_MANY, TABLES
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.tables import ORGANISATION
 from integration_assets.sandbox.faults import FaultPlan, Faults
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
@@ -131,7 +131,7 @@ def test_rows_links_and_keys_survive_the_process(api: Api, store_url: str) -> No
     api.send("POST", f"ava_aftales({C})/ava_aktoerens_aftaler/$ref", {"@odata.id": f"contacts({B})"})
     reopened = Store(store_url)
     rows = Rows(reopened, lambda: "2026-01-31T00:00:00Z")
-    accounts = TABLES["accounts"]
+    accounts = ORGANISATION.tables["accounts"]
     assert rows.find(accounts, accounts.keys[0], {"ava_kundenummer": "4711"}) == A
-    assert rows.linked(MANY_TO_MANY["ava_aktoerens_aftaler"], "contacts", B) == [C]
+    assert rows.linked(ORGANISATION.relationships["ava_aktoerens_aftaler"], "contacts", B) == [C]
     reopened.close()

@@ -1,6 +1,6 @@
 """EntityDefinitions as preflight checks and clients read them."""
 
-from integration_assets_tests.sandbox.dataverse.api import Api
+from integration_assets_tests.sandbox.dataverse.api import Api, error
 
 CAST = "Attributes/Microsoft.Dynamics.CRM"
 
@@ -52,3 +52,26 @@ def test_lookups_name_their_navigation_property(api: Api) -> None:
     url = "EntityDefinitions(LogicalName='ava_kunderolle')/ManyToOneRelationships"
     found = {row["ReferencingEntityNavigationPropertyName"]: row["ReferencedEntity"] for row in api.rows(url)}
     assert found == {"ava_aktoer": "contact", "ava_kundeforhold": "account"}
+
+
+def test_what_only_a_type_of_column_has_needs_a_cast(api: Api) -> None:
+    for path in (
+        "EntityDefinitions(LogicalName='contact')/Attributes?$select=MaxLength",
+        "EntityDefinitions(LogicalName='contact')?$expand=Attributes($select=LogicalName,MaxLength)",
+    ):
+        assert error(api.get(path)) == (400, "0x80060888")
+    assert api.get(f"EntityDefinitions(LogicalName='contact')/{CAST}.StringAttributeMetadata").status_code == 200
+
+
+def test_relationships_of_both_kinds(api: Api) -> None:
+    expand = (
+        "ManyToManyRelationships($select=Entity1LogicalName,Entity2NavigationPropertyName),"
+        "OneToManyRelationships($select=ReferencingEntity)"
+    )
+    body = api.row(f"EntityDefinitions(LogicalName='ava_aftale')?$select=LogicalName&$expand={expand}")
+    (link,) = body["ManyToManyRelationships"]
+    assert (link["Entity1LogicalName"], link["Entity2NavigationPropertyName"]) == (
+        "ava_aftale",
+        "ava_aktoerens_aftaler",
+    )
+    assert [row["ReferencingEntity"] for row in body["OneToManyRelationships"]] == ["ava_installation"]

@@ -206,6 +206,11 @@ def test_expand_and_annotations(town: Api) -> None:
     assert town.row(f"contacts({row_id(1)})?$expand=ava_adresse")["ava_adresse"] is None
 
 
+def test_other_languages_are_not_played(api: Api) -> None:
+    assert api.get("contacts?sql=select firstname from contact").status_code == 501
+    assert api.get("contacts?fetchXml=<fetch/>").status_code == 501
+
+
 def test_queries_count_as_reads(town: Api, log: RequestLog) -> None:
     log.clear()
     town.get("contacts?$top=1")

@@ -1,6 +1,6 @@
 """Reading rows: $select, $expand, $filter, $orderby, $top, $count and pages with an opaque next link.
 
-Belongs here: query options and the shape of a list. The filter language is in `dataverse_filter`.
+Belongs here: query options and the shape of a list. The filter language is in `filter`.
 """
 
 import re
@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_filter import compile_filter
-from integration_assets.sandbox.dataverse_rows import Row, Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, Lookup, Table
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, json_answer, render
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.filter import compile_filter
+from integration_assets.sandbox.dataverse.model import Lookup, Table
+from integration_assets.sandbox.dataverse.rows import Row, RowSource
+from integration_assets.sandbox.dataverse.tracking import PREFERENCE, changes, cookie_mark, delta_link, tracked_from
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, json_answer, render
 
 PAGE_LIMIT = 5000
-_LIST_OPTIONS = {"$select", "$filter", "$orderby", "$expand", "$top", "$count", "$skiptoken"}
+_LIST_OPTIONS = {"$select", "$filter", "$orderby", "$expand", "$top", "$count", "$skiptoken", "$deltatoken"}
+_OTHER_LANGUAGES = {"fetchXml", "sql", "savedQuery", "userQuery"}
 _EXPAND = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\(([^()]*)\))?\s*(?:,|$)")
 _LAST_ID = re.compile(r'last="\{([0-9a-fA-F-]{36})\}"')
 _PAGE_NUMBER = re.compile(r'pagenumber="(\d+)"')
@@ -30,11 +32,11 @@ class Shape:
     expanded: tuple[tuple[Lookup, tuple[str, ...] | None], ...]
     annotate: bool
 
-    def render(self, rows: Rows, table: Table, row: Row) -> dict[str, Any]:
+    def render(self, rows: RowSource, table: Table, row: Row) -> dict[str, Any]:
         """The row as JSON."""
         found = render(table, row, self.selected, self.annotate)
         for lookup, selected in self.expanded:
-            target = BY_LOGICAL_NAME[lookup.target]
+            target = rows.schema.by_logical_name[lookup.target]
             target_id = row.get(lookup.value_name)
             other = rows.get(target, target_id) if target_id else None
             found[lookup.navigation] = None if other is None else render(target, other, selected, self.annotate)
@@ -46,28 +48,35 @@ class Shape:
         return f"{api_root}$metadata#{table.set_name}{columns}{'/$entity' if single else ''}"
 
 
-def shape(exchange: Exchange, table: Table) -> Shape:
+def shape(rows: RowSource, exchange: Exchange, table: Table) -> Shape:
     """What `$select` and `$expand` ask for. DataverseError 400 for unknown names and options."""
-    expanded = tuple(_expanded(table, exchange.options.get("$expand", "")))
+    expanded = tuple(_expanded(rows, table, exchange.options.get("$expand", "")))
     return Shape(_selected(table, exchange.options.get("$select")), expanded, exchange.wants_annotations)
 
 
-def row_answer(rows: Rows, exchange: Exchange, table: Table, row_id: str) -> Answer:
+def row_answer(rows: RowSource, exchange: Exchange, table: Table, row_id: str) -> Answer:
     """One row as the answer to a read."""
-    wanted = shape(exchange, table)
+    exchange.caller.need("Read", table)
+    wanted = shape(rows, exchange, table)
     row = rows.need(table, row_id)
     body = {"@odata.context": wanted.context(exchange.api_root, table, single=True)}
     body |= wanted.render(rows, table, row)
     return json_answer(200, body, {"ETag": body["@odata.etag"]})
 
 
-def list_answer(rows: Rows, exchange: Exchange, table: Table, ids: Iterable[str] | None = None) -> Answer:
+def list_answer(rows: RowSource, exchange: Exchange, table: Table, ids: Iterable[str] | None = None) -> Answer:
     """The rows of a table (or those of `ids`) that the query options select, one page of them."""
+    exchange.caller.need("Read", table)
     options = exchange.options
     for name in options:
         if name.startswith("$") and name not in _LIST_OPTIONS:
             raise errors.query(f"The query parameter {name} is not supported.")
-    wanted = shape(exchange, table)
+        if name in _OTHER_LANGUAGES:
+            raise errors.out_of_play(f"queries by {name}")
+    wanted = shape(rows, exchange, table)
+    tracked = tracked_from(rows, exchange, table)
+    if "$deltatoken" in options:
+        return _delta_answer(rows, exchange, table, wanted)
     found = _ordered(table, _filtered(rows, exchange, table, ids), options.get("$orderby"))
     total = len(found)
     page_size, preferred = _page_size(exchange)
@@ -84,21 +93,48 @@ def list_answer(rows: Rows, exchange: Exchange, table: Table, ids: Iterable[str]
     body["value"] = [wanted.render(rows, table, row) for row in page]
     if first + page_size < len(found):
         last_id = page[-1][table.primary_id]
-        body["@odata.nextLink"] = _next_link(exchange, table, page_number + 1, last_id)
+        body["@odata.nextLink"] = _next_link(exchange, table, page_number + 1, last_id, tracked)
+    elif tracked is not None:
+        body["@odata.deltaLink"] = delta_link(exchange, tracked)
     applied = [f"odata.maxpagesize={page_size}"] if preferred else []
+    if tracked is not None:
+        applied.append(PREFERENCE)
     if exchange.wants_annotations:
         applied.append(f'odata.include-annotations="{exchange.preferences["odata.include-annotations"]}"')
     return json_answer(200, body, {"Preference-Applied": ",".join(applied)} if applied else None)
 
 
-def count_answer(rows: Rows, exchange: Exchange, table: Table) -> Answer:
+def _delta_answer(rows: RowSource, exchange: Exchange, table: Table, wanted: Shape) -> Answer:
+    """A page of the rows that changed or were deleted; the last page leads to the changes after these."""
+    size, preferred = _page_size(exchange)
+    found = changes(rows, exchange, table)
+    page = found[:size]
+    gone = f"{exchange.api_root}$metadata#{table.set_name}/$deletedEntity"
+    body: dict[str, Any] = {
+        "@odata.context": f"{wanted.context(exchange.api_root, table, single=False)}/$delta",
+        "value": [
+            {"@odata.context": gone, "id": change.row_id, "reason": "deleted"}
+            if change.row is None
+            else wanted.render(rows, table, change.row)
+            for change in page
+        ],
+    }
+    if len(found) > size:
+        body["@odata.nextLink"] = delta_link(exchange, page[-1].version)
+    else:
+        body["@odata.deltaLink"] = delta_link(exchange, rows.version)
+    return json_answer(200, body, {"Preference-Applied": f"odata.maxpagesize={size}"} if preferred else None)
+
+
+def count_answer(rows: RowSource, exchange: Exchange, table: Table) -> Answer:
     """How many rows the filter lets through, as plain text, never more than 5000."""
+    exchange.caller.need("Read", table)
     number = len(_filtered(rows, exchange, table, None))
     headers = {"OData-Version": "4.0", "Content-Type": "text/plain"}
     return Answer(200, headers, str(min(number, PAGE_LIMIT)).encode())
 
 
-def _filtered(rows: Rows, exchange: Exchange, table: Table, ids: Iterable[str] | None) -> list[Row]:
+def _filtered(rows: RowSource, exchange: Exchange, table: Table, ids: Iterable[str] | None) -> list[Row]:
     candidates = (row for _, row in rows.all(table)) if ids is None else (rows.need(table, row_id) for row_id in ids)
     text = exchange.options.get("$filter")
     if text is None:
@@ -118,7 +154,7 @@ def _selected(table: Table, text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def _expanded(table: Table, text: str) -> Iterable[tuple[Lookup, tuple[str, ...] | None]]:
+def _expanded(rows: RowSource, table: Table, text: str) -> Iterable[tuple[Lookup, tuple[str, ...] | None]]:
     position = 0
     while position < len(text):
         match = _EXPAND.match(text, position)
@@ -128,7 +164,7 @@ def _expanded(table: Table, text: str) -> Iterable[tuple[Lookup, tuple[str, ...]
         if lookup is None:
             raise errors.query_property(table, match[1])
         inner = (match[2] or "").removeprefix("$select=")
-        yield lookup, _selected(BY_LOGICAL_NAME[lookup.target], inner)
+        yield lookup, _selected(rows.schema.by_logical_name[lookup.target], inner)
         position = match.end()
 
 
@@ -173,9 +209,9 @@ def _continued(token: str | None, table: Table, found: list[Row], page_size: int
     return (page_number - 1) * page_size if behind is None else behind, page_number
 
 
-def _next_link(exchange: Exchange, table: Table, page_number: int, last_id: str) -> str:
+def _next_link(exchange: Exchange, table: Table, page_number: int, last_id: str, tracked: int | None) -> str:
     inner = f'<cookie page="{page_number - 1}"><{table.primary_id} last="{{{last_id}}}" /></cookie>'
-    cookie = f'<cookie pagenumber="{page_number}" pagingcookie="{quote(quote(inner))}" istracking="False" />'
+    cookie = f'<cookie pagenumber="{page_number}" pagingcookie="{quote(quote(inner))}" {cookie_mark(tracked)} />'
     pairs = [(n, v) for n, v in parse_qsl(exchange.query, keep_blank_values=True) if n != "$skiptoken"]
     query = "&".join(f"{quote(name, safe='$@')}={quote(value)}" for name, value in [*pairs, ("$skiptoken", cookie)])
     return f"{exchange.api_root}{quote(exchange.path)}?{query}"

@@ -8,45 +8,45 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import guid, reference
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import Attribute, Lookup, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.model import Attribute, Lookup, Table
+from integration_assets.sandbox.dataverse.paths import guid, reference
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.wire import Exchange
 
 _BIND = "@odata.bind"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _EARLIEST = "1753-01-01"
 _INT32 = range(-(2**31), 2**31)
 _INT_KINDS = ("integer", "picklist", "state", "status")
+_NUMBER_KINDS = ("decimal", "double", "money")
 
 
-def read_values(
-    rows: Rows, table: Table, body: Mapping[str, Any], created: Mapping[str, tuple[str, str]]
-) -> dict[str, Any]:
+def read_values(rows: Rows, exchange: Exchange, table: Table, body: Mapping[str, Any]) -> dict[str, Any]:
     """Stored values of a body by property name; lookups as `_<attribute>_value` with the id of the target.
 
-    Null means: clear. Annotations such as `@odata.type` are left out. `created` are the rows of earlier requests of a
-    change set, by content id. DataverseError for everything that Dataverse refuses.
+    Null means: clear. Annotations such as `@odata.type` are left out. The body is that of `exchange`, or one of those
+    in it. DataverseError for everything that Dataverse refuses.
     """
     values: dict[str, Any] = {}
     for name, value in body.items():
         if name.endswith(_BIND):
-            lookup, target = _bound(rows, table, name[: -len(_BIND)], value, created)
+            lookup, target = _bound(rows, exchange, table, name[: -len(_BIND)], value)
             values[lookup.value_name] = target
         elif "@" in name:
             continue
         elif name in table.attributes:
             attribute = table.attributes[name]
             if attribute.writable:
+                if attribute.secured:
+                    raise errors.secured_column(exchange.caller.user_id, name)
                 values[name] = read_value(table, attribute, value)
         else:
             values[_cleared(table, name, value).value_name] = None
     return values
 
 
-def _bound(
-    rows: Rows, table: Table, navigation: str, value: Any, created: Mapping[str, tuple[str, str]]
-) -> tuple[Lookup, str]:
+def _bound(rows: Rows, exchange: Exchange, table: Table, navigation: str, value: Any) -> tuple[Lookup, str]:
     lookup = table.navigations.get(navigation)
     if lookup is None:
         raise errors.undeclared_navigation(table, navigation)
@@ -54,10 +54,12 @@ def _bound(
         if value is None:
             raise errors.null_bind(table, navigation)
         raise errors.payload(table.set_name, f"The value of 'odata.bind' on property '{navigation}' must be a string.")
-    target_table, key = reference(value, created)
+    target_table, key = reference(rows.schema, value, exchange.created)
     if target_table.logical != lookup.target:
         text = f"A '{target_table.logical}' cannot be bound to the navigation property '{navigation}'."
         raise errors.invalid_argument(text)
+    exchange.caller.need("Append", table)
+    exchange.caller.need("AppendTo", target_table)
     return lookup, key.need(rows, target_table)
 
 
@@ -89,7 +91,7 @@ def read_value(table: Table, attribute: Attribute, value: Any) -> Any:
         if attribute.required:
             raise errors.invalid_argument(f"The column '{attribute.name}' cannot be set to null.")
         return None
-    if attribute.kind == "string":
+    if attribute.kind in ("string", "memo"):
         if not isinstance(value, str):
             raise _wrong_type(table, attribute)
         if attribute.max_length is not None and len(value) > attribute.max_length:
@@ -101,9 +103,16 @@ def read_value(table: Table, attribute: Attribute, value: Any) -> Any:
             raise _wrong_type(table, attribute)
         if attribute.options and value not in attribute.options:
             raise errors.option_out_of_range(table, attribute.name, value, list(attribute.options))
-        if value not in _INT32:
-            raise errors.integer_out_of_range(table, attribute.name)
+        if value not in _INT32 or not _within(attribute, value):
+            raise errors.out_of_range(table, attribute.name, whole=True)
         return value
+    if attribute.kind in _NUMBER_KINDS:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _wrong_type(table, attribute)
+        if not _within(attribute, value):
+            raise errors.out_of_range(table, attribute.name, whole=False)
+        # Digits beyond the precision of the column are rounded away without a word.
+        return value if attribute.precision is None else round(value, attribute.precision)
     if attribute.kind == "boolean":
         if not isinstance(value, bool):
             raise _wrong_type(table, attribute)
@@ -115,7 +124,29 @@ def read_value(table: Table, attribute: Attribute, value: Any) -> Any:
         if primary is None:
             raise _wrong_type(table, attribute)
         return primary
-    return _date(table, attribute, value)
+    return _date(table, attribute, value) if attribute.kind == "date" else _moment(table, attribute, value)
+
+
+def _within(attribute: Attribute, value: float) -> bool:
+    low, high = attribute.minimum, attribute.maximum
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _moment(table: Table, attribute: Attribute, value: str) -> str:
+    """A point in time as UTC; a time without offset counts as UTC, whatever the user's time zone."""
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except ValueError:
+        raise _wrong_type(table, attribute) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    _check_earliest(value)
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_earliest(value: str) -> None:
+    if value < _EARLIEST:
+        text = "The date-time format is invalid, or value is outside the supported range."
+        raise errors.DataverseError(400, "0x80040239", text)
 
 
 def _date(table: Table, attribute: Attribute, value: str) -> str:
@@ -125,9 +156,7 @@ def _date(table: Table, attribute: Attribute, value: str) -> str:
         dt.date.fromisoformat(value)
     except ValueError:
         raise _wrong_type(table, attribute) from None
-    if value < _EARLIEST:
-        text = "The date-time format is invalid, or value is outside the supported range."
-        raise errors.DataverseError(400, "0x80040239", text)
+    _check_earliest(value)
     return value
 
 

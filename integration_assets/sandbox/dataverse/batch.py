@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import below_root, content_reference
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_service import answer, perform
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, error_answer
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.paths import below_root, content_reference
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.service import answer, perform
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, error_answer
 
 _LIMIT = 1000
 _CONTENT_REFERENCE = re.compile(r"\$\d")
@@ -40,6 +40,18 @@ class _ChangeSet:
     requests: list[_Request]
 
 
+@dataclass
+class _Work:
+    """The rows written so far, what was undone included: the server had the work."""
+
+    bulk_rows: int = 0
+    single_rows: int = 0
+
+    def add(self, answer: Answer) -> None:
+        self.bulk_rows += answer.bulk_rows
+        self.single_rows += answer.single_rows
+
+
 @dataclass(frozen=True)
 class BatchOutcome:
     """The answer to a batch and whether one of its requests was a write."""
@@ -60,13 +72,15 @@ def run_batch(rows: Rows, exchange: Exchange, *, nested_errors: bool = True) -> 
     boundary = f"batchresponse_{uuid.uuid4()}"
     parts: list[bytes] = []
     status = 200
+    work = _Work()
     for item in items:
         failed: int | None = None
         if isinstance(item, _ChangeSet):
-            part, failed = _run_change_set(rows, exchange, item, nested_errors)
+            part, failed = _run_change_set(rows, exchange, item, nested_errors, work)
             parts.append(part)
         else:
             found = _run_single(rows, exchange, item)
+            work.add(found)
             parts.append(_http_part(found, item))
             failed = found.status if found.status >= 400 else None
         if failed is not None and not go_on:
@@ -75,7 +89,8 @@ def run_batch(rows: Rows, exchange: Exchange, *, nested_errors: bool = True) -> 
     body = b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts) + f"--{boundary}--\r\n".encode()
     requests = [r for item in items for r in (item.requests if isinstance(item, _ChangeSet) else [item])]
     headers = {"OData-Version": "4.0", "Content-Type": f"multipart/mixed; boundary={boundary}"}
-    return BatchOutcome(Answer(status, headers, body), any(request.method != "GET" for request in requests))
+    whole = Answer(status, headers, body, bulk_rows=work.bulk_rows, single_rows=work.single_rows)
+    return BatchOutcome(whole, any(request.method != "GET" for request in requests))
 
 
 def _run_single(rows: Rows, exchange: Exchange, request: _Request) -> Answer:
@@ -87,7 +102,7 @@ def _run_single(rows: Rows, exchange: Exchange, request: _Request) -> Answer:
 
 
 def _run_change_set(
-    rows: Rows, exchange: Exchange, change_set: _ChangeSet, nested_errors: bool
+    rows: Rows, exchange: Exchange, change_set: _ChangeSet, nested_errors: bool, work: _Work
 ) -> tuple[bytes, int | None]:
     """The answer to a change set as a part of the batch, and the status when it failed."""
     boundary = f"changesetresponse_{uuid.uuid4()}"
@@ -101,6 +116,7 @@ def _run_change_set(
                 if current.method == "GET":
                     raise errors.bad_batch("A change set must not contain a GET request.")
                 found = perform(rows, _inner(exchange, current, created))
+                work.add(found)
                 if current.content_id is not None and found.entity is not None:
                     created[current.content_id] = found.entity
                 parts.append(_http_part(found, current))
@@ -123,7 +139,9 @@ def _inner(exchange: Exchange, request: _Request, created: Mapping[str, tuple[st
     path, query = below_root(url)
     if path == "$batch":
         raise errors.bad_batch("A batch must not contain a batch.")
-    return Exchange(request.method, path, query, request.headers, request.body, exchange.api_root, created)
+    return Exchange(
+        request.method, path, query, request.headers, request.body, exchange.api_root, exchange.caller, created
+    )
 
 
 def _http_part(found: Answer, request: _Request | None) -> bytes:

@@ -3,9 +3,12 @@
 Belongs here: the map from path and method to reading and writing, and links ($ref). One exchange is one transaction.
 """
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_metadata import metadata_answer
-from integration_assets.sandbox.dataverse_paths import (
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.csdl import csdl_answer
+from integration_assets.sandbox.dataverse.messages import answer_about
+from integration_assets.sandbox.dataverse.metadata import metadata_answer
+from integration_assets.sandbox.dataverse.model import Lookup, ManyToMany, Table
+from integration_assets.sandbox.dataverse.paths import (
     Segment,
     entity_url,
     guid,
@@ -14,17 +17,9 @@ from integration_assets.sandbox.dataverse_paths import (
     split_path,
     table_of,
 )
-from integration_assets.sandbox.dataverse_query import count_answer, list_answer, row_answer
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import (
-    BY_LOGICAL_NAME,
-    TABLES,
-    Lookup,
-    ManyToMany,
-    Table,
-    many_to_many,
-)
-from integration_assets.sandbox.dataverse_wire import (
+from integration_assets.sandbox.dataverse.query import count_answer, list_answer, row_answer
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.wire import (
     Answer,
     Exchange,
     empty_answer,
@@ -32,7 +27,7 @@ from integration_assets.sandbox.dataverse_wire import (
     etag,
     json_answer,
 )
-from integration_assets.sandbox.dataverse_writes import (
+from integration_assets.sandbox.dataverse.writes import (
     BULK_PREFIX,
     bulk,
     check_version,
@@ -43,11 +38,6 @@ from integration_assets.sandbox.dataverse_writes import (
 )
 
 _REF = Segment("$ref")
-_WHO = {
-    "BusinessUnitId": "7c9a5b1e-4d2f-4f0e-9d1a-1f2e3d4c5b6a",
-    "UserId": "0b6e1d2c-3a4f-4b5c-8d7e-9f0a1b2c3d4e",
-    "OrganizationId": "e4d3c2b1-a0f9-4e8d-8c7b-6a5f4e3d2c1b",
-}
 
 
 def answer(rows: Rows, exchange: Exchange) -> Answer:
@@ -62,18 +52,23 @@ def perform(rows: Rows, exchange: Exchange) -> Answer:
     """As `answer`, but a refusal is raised as DataverseError (for change sets, which undo more than one exchange)."""
     segments = split_path(exchange.path)
     with rows.transaction():
-        return _perform(rows, exchange, segments)
+        found = _perform(rows, exchange, segments)
+    if exchange.method != "GET" and not found.bulk_rows:
+        found.single_rows = 1
+    return found
 
 
 def _perform(rows: Rows, exchange: Exchange, segments: list[Segment]) -> Answer:
     if not segments:
         raise errors.no_segment("")
-    if segments[0].name == "WhoAmI":
-        context = f"{exchange.api_root}$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse"
-        return json_answer(200, {"@odata.context": context, **_WHO})
+    found = answer_about(rows, exchange, segments)
+    if found is not None:
+        return found
+    if segments[0].name == "$metadata":
+        return csdl_answer(rows.schema, exchange)
     if segments[0].name == "EntityDefinitions":
-        return metadata_answer(exchange, segments)
-    table = table_of(segments[0])
+        return metadata_answer(rows.schema, exchange, segments)
+    table = table_of(rows.schema, segments[0])
     if segments[0].key is None:
         return _on_set(rows, exchange, table, segments[1:])
     if len(segments) == 1:
@@ -113,7 +108,7 @@ def _on_row(rows: Rows, exchange: Exchange, table: Table, key_text: str) -> Answ
 def _on_member(rows: Rows, exchange: Exchange, table: Table, row_id: str, rest: list[Segment]) -> Answer:
     name = rest[0].name
     lookup = table.navigations.get(name)
-    relationship = many_to_many(table.set_name, name)
+    relationship = rows.schema.many_to_many(table.set_name, name)
     if relationship is not None:
         return _on_relationship(rows, exchange, table, row_id, relationship, rest)
     # A custom lookup's column has the same name as its navigation property; the latter is meant.
@@ -133,7 +128,7 @@ def _on_member(rows: Rows, exchange: Exchange, table: Table, row_id: str, rest: 
 def _on_lookup(
     rows: Rows, exchange: Exchange, table: Table, row_id: str, lookup: Lookup, rest: list[Segment]
 ) -> Answer:
-    target = BY_LOGICAL_NAME[lookup.target]
+    target = rows.schema.by_logical_name[lookup.target]
     target_id = rows.need(table, row_id).get(lookup.value_name)
     if exchange.method == "GET" and not rest:
         return empty_answer() if target_id is None else row_answer(rows, exchange, target, target_id)
@@ -152,6 +147,9 @@ def _on_lookup(
         target_id = None
     else:
         raise errors.method_not_allowed(exchange.method)
+    exchange.caller.need("Write", table)
+    exchange.caller.need("Append", table)
+    exchange.caller.need("AppendTo", target)
     check_version(rows, exchange, table, row_id)
     rows.update(table, row_id, {lookup.value_name: target_id})
     return empty_answer()
@@ -161,7 +159,7 @@ def _on_relationship(
     rows: Rows, exchange: Exchange, table: Table, row_id: str, relationship: ManyToMany, rest: list[Segment]
 ) -> Answer:
     """Reading, adding and removing links. A link is removed by its key in the path or by `?$id=`."""
-    partner = TABLES[relationship.partner(table.set_name) or ""]
+    partner = rows.schema.tables[relationship.partner(table.set_name) or ""]
     as_references = rest[1:] == [_REF]
     if rest[1:] and not as_references:
         raise errors.no_segment(rest[1].name)
@@ -174,6 +172,8 @@ def _on_relationship(
         return json_answer(200, {"@odata.context": context, "value": references})
     if not as_references:
         raise errors.method_not_allowed(exchange.method)
+    exchange.caller.need("Append", table)
+    exchange.caller.need("AppendTo", partner)
     if exchange.method == "POST" and rest[0].key is None:
         other = _referenced(rows, exchange, partner)
         rows.link(relationship, *_ends(relationship, table, row_id, other))
@@ -190,7 +190,7 @@ def _referenced(rows: Rows, exchange: Exchange, target: Table) -> str:
     named = exchange.json.get("@odata.id")
     if not isinstance(named, str):
         raise errors.invalid_argument("The body of a reference must have an '@odata.id'.")
-    table, key = reference(named, exchange.created)
+    table, key = reference(rows.schema, named, exchange.created)
     if table is not target:
         raise errors.invalid_argument(f"'{table.logical}' cannot be referenced here; expected '{target.logical}'.")
     return key.need(rows, table)
@@ -204,7 +204,7 @@ def _named_partner(rows: Rows, exchange: Exchange, partner: Table, key: str | No
         return found
     if "$id" not in exchange.options:
         raise errors.invalid_argument("A reference in a collection is removed by its key or by $id.")
-    table, named = reference(exchange.options["$id"], exchange.created)
+    table, named = reference(rows.schema, exchange.options["$id"], exchange.created)
     if table is not partner:
         raise errors.not_a_key(partner)
     return named.need(rows, table)

@@ -3,9 +3,11 @@
 Belongs here: one constructor per documented error. Texts that no source shows are marked in the docstring.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox.dataverse_tables import Table
+from integration_assets.sandbox.dataverse.behaviour import Behaviour
+from integration_assets.sandbox.dataverse.model import Table
 
 _HELP = (
     "Error identified in Payload provided by the user for Entity :'{set_name}', For more information on this error "
@@ -15,13 +17,14 @@ _HELP = (
 
 
 class DataverseError(Exception):
-    """A request that is refused: HTTP status, error code and text of the JSON body."""
+    """A request that is refused: HTTP status, error code and text of the JSON body, further headers."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
@@ -139,19 +142,59 @@ def option_out_of_range(table: Table, column: str, value: int, accepted: list[in
     return DataverseError(400, "0x8004431a", text)
 
 
-def integer_out_of_range(table: Table, column: str) -> DataverseError:
-    """400: the number does not fit the column (text is not documented)."""
-    text = (
-        f"A validation error occurred. The value of '{column}' on record of type '{table.logical}' is outside the "
-        "valid range."
-    )
-    return DataverseError(400, "0x8004432f", text)
-
-
 def bad_state_pair(table: Table, status: int, state: int) -> DataverseError:
     """400: the status reason does not belong to the state."""
     text = f"{status} is not a valid status code for state code {state} of entity {table.logical}."
     return DataverseError(400, "0x80048408", text)
+
+
+def out_of_range(table: Table, column: str, *, whole: bool) -> DataverseError:
+    """400: the number, whole or with decimals, does not fit the column (text is not documented)."""
+    text = (
+        f"A validation error occurred. The value of '{column}' on record of type '{table.logical}' is outside the "
+        "valid range."
+    )
+    return DataverseError(400, "0x8004432f" if whole else "0x80044330", text)
+
+
+def privilege_denied(user_id: str, privilege: str, privilege_id: str, table: Table) -> DataverseError:
+    """403: the security role of the application user lacks a privilege on the table."""
+    text = (
+        f"Principal user (Id={user_id}, type=8, roleCount=1, privilegeCount=48, accessMode=4), is missing {privilege} "
+        f"privilege (Id={privilege_id}) on OTC={table.type_code} for entity '{table.logical}' "
+        f"(LocalizedName='{table.schema_name}')"
+    )
+    return DataverseError(403, "0x80040220", text)
+
+
+def not_a_member() -> DataverseError:
+    """403: the token is good, but the application has no user in this organisation (text is not documented)."""
+    return DataverseError(403, "0x80072560", "The user is not a member of the organization.")
+
+
+def secured_column(user_id: str, column: str) -> DataverseError:
+    """403: the column is secured and no column security profile lets the user write it."""
+    text = f"Caller user with Id {user_id} does not have update permissions to a {column} secured field"
+    return DataverseError(403, "0x8004f507", text)
+
+
+def throttled(facet: str, rules: Behaviour, retry_after_s: int) -> DataverseError:
+    """429: a limit of service protection is reached: "requests", "execution" or "concurrency"."""
+    code, text = {
+        "requests": (
+            "0x80072322",
+            f"Number of requests exceeded the limit of {rules.max_requests} over time window of {rules.window_s:g} "
+            "seconds.",
+        ),
+        "execution": (
+            "0x80072321",
+            f"Combined execution time of incoming requests exceeded limit of {rules.max_execution_s * 1000:,.0f} "
+            f"milliseconds over time window of {rules.window_s:g} seconds. Decrease number of concurrent requests or "
+            "reduce the duration of requests and try again later.",
+        ),
+        "concurrency": ("0x80072326", f"Number of concurrent requests exceeded the limit of {rules.max_concurrent}."),
+    }[facet]
+    return DataverseError(429, code, text, {"Retry-After": str(retry_after_s)})
 
 
 def invalid_argument(text: str) -> DataverseError:

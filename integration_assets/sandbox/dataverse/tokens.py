@@ -9,30 +9,30 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-DEFAULT_LIFETIME_S = 3599.0
+from integration_assets.sandbox.dataverse.behaviour import Behaviour
 
 
 class Tokens:
-    """Issues and checks tokens. `lifetime_s` may be changed while the sandbox runs; it holds for tokens issued later.
+    """Issues and checks tokens, for the application of the settings and for those that are switched on.
 
     An empty `client_id` accepts every application and secret.
     """
 
     def __init__(self, client_id: str, client_secret: str) -> None:
-        self.lifetime_s = DEFAULT_LIFETIME_S
         self._client_id = client_id
         self._client_secret = client_secret
-        self._ends: dict[str, float] = {}
+        self._issued: dict[str, tuple[float, str]] = {}
 
-    def issue(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    def issue(self, form: Mapping[str, str], rules: Behaviour) -> tuple[int, dict[str, Any]]:
         """HTTP status and JSON body of the answer to a token request."""
         if form.get("grant_type") != "client_credentials":
             return 400, _refusal("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
         client_id = form.get("client_id", "")
-        if self._client_id and client_id != self._client_id:
+        secret = self._secret(client_id, rules)
+        if secret is None:
             text = f"Application with identifier '{client_id}' was not found in the directory."
             return 400, _refusal("unauthorized_client", 700016, text)
-        if self._client_id and not secrets.compare_digest(form.get("client_secret", ""), self._client_secret):
+        if self._client_id and not secrets.compare_digest(form.get("client_secret", ""), secret):
             text = (
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
                 "value, not the client secret ID."
@@ -42,20 +42,28 @@ class Tokens:
             text = "The provided value for the input parameter 'scope' is not valid."
             return 400, _refusal("invalid_scope", 70011, text)
         now = time.monotonic()
-        self._ends = {token: end for token, end in self._ends.items() if end > now}
+        self._issued = {token: issued for token, issued in self._issued.items() if issued[0] > now}
         token = secrets.token_urlsafe(32)
-        self._ends[token] = now + self.lifetime_s
-        seconds = int(self.lifetime_s)
+        self._issued[token] = (now + rules.token_lifetime_s, client_id)
+        seconds = int(rules.token_lifetime_s)
         return 200, {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
 
-    def accepts(self, authorization: str) -> bool:
-        """Whether an Authorization header carries a token that is still valid."""
+    def client(self, authorization: str) -> str | None:
+        """The client id of the valid token that an Authorization header carries; None when it carries none."""
         scheme, _, token = authorization.partition(" ")
-        return scheme.lower() == "bearer" and self._ends.get(token, 0) > time.monotonic()
+        ends, client_id = self._issued.get(token, (0.0, ""))
+        return client_id if scheme.lower() == "bearer" and ends > time.monotonic() else None
 
     def revoke(self) -> None:
         """Make all issued tokens invalid at once."""
-        self._ends.clear()
+        self._issued.clear()
+
+    def _secret(self, client_id: str, rules: Behaviour) -> str | None:
+        """The secret of an application; None when the directory does not know it."""
+        further = rules.user(client_id).secret
+        if further is not None:
+            return further
+        return self._client_secret if client_id == self._client_id or not self._client_id else None
 
 
 def _refusal(error: str, number: int, text: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_rows import Row
-from integration_assets.sandbox.dataverse_tables import Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.callers import Caller
+from integration_assets.sandbox.dataverse.model import Table
+from integration_assets.sandbox.dataverse.rows import Row
 
 _FORMATTED = "@OData.Community.Display.V1.FormattedValue"
 _TARGET = "@Microsoft.Dynamics.CRM.lookuplogicalname"
@@ -24,8 +25,8 @@ _NAVIGATION = "@Microsoft.Dynamics.CRM.associatednavigationproperty"
 class Exchange:
     """One request: `path` decoded below the API root, `query` raw, header names in lower case.
 
-    `api_root` is the absolute URL of the API with a trailing slash; `created` maps content ids of a change set to
-    (entity set, id) of the rows that its earlier requests wrote.
+    `api_root` is the absolute URL of the API with a trailing slash; `caller` is the application user that asks;
+    `created` maps content ids of a change set to (entity set, id) of the rows that its earlier requests wrote.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Exchange:
     headers: Mapping[str, str]
     body: bytes
     api_root: str
+    caller: Caller
     created: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -79,12 +81,17 @@ class Exchange:
 
 @dataclass
 class Answer:
-    """The answer to an exchange. `entity` is the row that a write reached, for references inside a change set."""
+    """The answer to an exchange. `entity` is the row that a write reached, for references inside a change set.
+
+    `bulk_rows` and `single_rows` are the rows written, by a bulk message and otherwise: what the work costs.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     entity: tuple[str, str] | None = None
+    bulk_rows: int = 0
+    single_rows: int = 0
 
 
 def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
@@ -101,7 +108,7 @@ def empty_answer(status: int = 204, headers: Mapping[str, str] | None = None) ->
 
 def error_answer(error: errors.DataverseError) -> Answer:
     """The answer that refuses a request."""
-    return json_answer(error.status, error.body(), {"REQ_ID": str(uuid.uuid4())})
+    return json_answer(error.status, error.body(), {"REQ_ID": str(uuid.uuid4()), **error.headers})
 
 
 def etag(row: Row) -> str:

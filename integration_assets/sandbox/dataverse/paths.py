@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, TABLES, AlternateKey, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.model import AlternateKey, Schema, Table
+from integration_assets.sandbox.dataverse.rows import Rows
 
 API_PATH = "/api/data/v9.2/"
 
@@ -97,9 +97,9 @@ def guid(text: str) -> str | None:
         return None
 
 
-def table_of(segment: Segment) -> Table:
+def table_of(schema: Schema, segment: Segment) -> Table:
     """The table of an entity set; DataverseError 404 when there is none."""
-    table = TABLES.get(segment.name)
+    table = schema.tables.get(segment.name)
     if table is None:
         raise errors.no_segment(segment.name)
     return table
@@ -140,16 +140,16 @@ def _key_value(table: Table, literal: str) -> Any:
     return value
 
 
-def reference(text: str, created: Mapping[str, tuple[str, str]]) -> tuple[Table, RowKey]:
+def reference(schema: Schema, text: str, created: Mapping[str, tuple[str, str]]) -> tuple[Table, RowKey]:
     """The row that `@odata.bind` or `@odata.id` names: a URL of any form, or `$n` of a change set (`created`)."""
     if text.startswith("$"):
         set_name, row_id = content_reference(text, created)
-        return TABLES[set_name], RowKey(row_id)
+        return schema.tables[set_name], RowKey(row_id)
     path, _ = below_root(text)
     segments = split_path(path)
     if len(segments) != 1 or segments[0].key is None:
         raise errors.invalid_argument(f"Invalid resource reference '{path}'.")
-    table = table_of(segments[0])
+    table = table_of(schema, segments[0])
     return table, row_key(table, segments[0].key)
 
 
@@ -172,8 +172,3 @@ def echoed_url(api_root: str, table: Table, key_text: str) -> str:
     """The URL of a row in the key form that the request used."""
     encoded = quote(key_text, safe="=',()")
     return f"{api_root}{table.set_name}({encoded})"
-
-
-def table_of_type(type_name: str) -> Table | None:
-    """The table of an `@odata.type` (with or without `#`), or None."""
-    return BY_LOGICAL_NAME.get(type_name.lstrip("#").removeprefix("Microsoft.Dynamics.CRM."))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import guid
-from integration_assets.sandbox.dataverse_rows import Row, Rows
-from integration_assets.sandbox.dataverse_tables import BY_LOGICAL_NAME, EDM_TYPES, Kind, Table
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.model import EDM_TYPES, Kind, Table
+from integration_assets.sandbox.dataverse.paths import guid
+from integration_assets.sandbox.dataverse.rows import Row, RowSource
 
 Test = Callable[[Row], bool]
 
@@ -71,7 +71,7 @@ class _Property:
     read: Callable[[Row], Any]
 
 
-def compile_filter(rows: Rows, table: Table, text: str, aliases: Mapping[str, str]) -> Test:
+def compile_filter(rows: RowSource, table: Table, text: str, aliases: Mapping[str, str]) -> Test:
     """A test of rows of `table`. `aliases` are the query options whose names begin with `@`. DataverseError 400."""
     return _Parser(rows, table, text, aliases).whole()
 
@@ -89,7 +89,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    def __init__(self, rows: Rows, table: Table, text: str, aliases: Mapping[str, str]) -> None:
+    def __init__(self, rows: RowSource, table: Table, text: str, aliases: Mapping[str, str]) -> None:
         self._rows = rows
         self._table = table
         self._aliases = aliases
@@ -203,7 +203,7 @@ class _Parser:
         lookup = self._table.navigations.get(navigation)
         if lookup is None:
             raise errors.query_property(self._table, navigation)
-        target = BY_LOGICAL_NAME[lookup.target]
+        target = self._rows.schema.by_logical_name[lookup.target]
         inner = _own_property(target, name)
 
         def read(row: Row) -> Any:

@@ -1,26 +1,25 @@
 """Writing rows: create, update, upsert one by one and many at once, with their conditions.
 
-Belongs here: the difference between the ways of writing. Bodies are read by `dataverse_payload`, kept by `Rows`.
+Belongs here: the difference between the ways of writing. Bodies are read by `payload`, kept by `Rows`.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_paths import (
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.model import Table
+from integration_assets.sandbox.dataverse.paths import (
     RowKey,
     echoed_url,
     entity_url,
     reference,
     row_key,
-    table_of_type,
 )
-from integration_assets.sandbox.dataverse_payload import read_value, read_values
-from integration_assets.sandbox.dataverse_query import shape
-from integration_assets.sandbox.dataverse_rows import Rows
-from integration_assets.sandbox.dataverse_tables import Table
-from integration_assets.sandbox.dataverse_wire import Answer, Exchange, empty_answer, etag, json_answer
+from integration_assets.sandbox.dataverse.payload import read_value, read_values
+from integration_assets.sandbox.dataverse.query import shape
+from integration_assets.sandbox.dataverse.rows import Rows
+from integration_assets.sandbox.dataverse.wire import Answer, Exchange, empty_answer, etag, json_answer
 
 BULK_PREFIX = "Microsoft.Dynamics.CRM."
 _ETAG = re.compile(r'(?:W/)?"?(\d+)"?$')
@@ -28,7 +27,8 @@ _ETAG = re.compile(r'(?:W/)?"?(\d+)"?$')
 
 def create(rows: Rows, exchange: Exchange, table: Table) -> Answer:
     """POST on an entity set: 204 with the URL of the new row, or 201 with the row."""
-    row_id = rows.create(table, read_values(rows, table, exchange.json, exchange.created))
+    exchange.caller.need("Create", table)
+    row_id = rows.create(table, read_values(rows, exchange, table, exchange.json))
     return _written(rows, exchange, table, row_id, entity_url(exchange.api_root, table, row_id), 201)
 
 
@@ -42,9 +42,9 @@ def patch(rows: Rows, exchange: Exchange, table: Table, key_text: str) -> Answer
         check_version(rows, exchange, table, row_id)
     if row_id is not None and exchange.condition("if-none-match") == "*":
         raise errors.duplicate()
-    values = read_values(rows, table, exchange.json, exchange.created)
+    values = read_values(rows, exchange, table, exchange.json)
     created = row_id is None
-    row_id = _upsert(rows, table, key, row_id, values)
+    row_id = _upsert(rows, exchange, table, key, row_id, values)
     return _written(
         rows, exchange, table, row_id, echoed_url(exchange.api_root, table, key_text), 201 if created else 200
     )
@@ -52,6 +52,7 @@ def patch(rows: Rows, exchange: Exchange, table: Table, key_text: str) -> Answer
 
 def delete(rows: Rows, exchange: Exchange, table: Table, key_text: str) -> Answer:
     """DELETE on a row."""
+    exchange.caller.need("Delete", table)
     row_id = row_key(table, key_text).need(rows, table)
     check_version(rows, exchange, table, row_id)
     rows.delete(table, row_id)
@@ -64,6 +65,7 @@ def set_column(rows: Rows, exchange: Exchange, table: Table, row_id: str, column
     attribute = table.attributes[column]
     if not attribute.writable:
         raise errors.invalid_argument(f"The column '{column}' cannot be written.")
+    exchange.caller.need("Write", table)
     rows.update(table, row_id, {column: read_value(table, attribute, value)})
     return Answer(204, {"OData-Version": "4.0"}, entity=(table.set_name, row_id))
 
@@ -80,6 +82,10 @@ def check_version(rows: Rows, exchange: Exchange, table: Table, row_id: str) -> 
 
 def bulk(rows: Rows, exchange: Exchange, table: Table, message: str) -> Answer:
     """CreateMultiple, UpdateMultiple, UpsertMultiple on a table: all targets or none, one error."""
+    if message == "DeleteMultiple":
+        raise errors.invalid_argument("DeleteMultiple has not yet been implemented.")
+    if message not in table.messages:
+        raise errors.no_segment(BULK_PREFIX + message)
     targets = exchange.json.get("Targets")
     if not isinstance(targets, list) or not targets:
         raise errors.invalid_argument("Required field 'Targets' is missing")
@@ -87,47 +93,48 @@ def bulk(rows: Rows, exchange: Exchange, table: Table, message: str) -> Answer:
         if not isinstance(target, dict) or "@odata.type" not in target:
             text = "The annotation 'odata.type' is required for each item of the collection 'Targets'."
             raise errors.payload(table.set_name, text)
-        if table_of_type(str(target["@odata.type"])) is not table:
+        if rows.schema.table_of_type(str(target["@odata.type"])) is not table:
             raise errors.invalid_argument("All targets must be of the entity type that the message is bound to.")
     if message == "CreateMultiple":
-        ids = [rows.create(table, read_values(rows, table, target, exchange.created)) for target in targets]
+        exchange.caller.need("Create", table)
+        ids = [rows.create(table, read_values(rows, exchange, table, target)) for target in targets]
         context = f"{exchange.api_root}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
-        return json_answer(200, {"@odata.context": context, "Ids": ids})
-    if message == "UpdateMultiple":
+        found = json_answer(200, {"@odata.context": context, "Ids": ids})
+    else:
+        write = _update_target if message == "UpdateMultiple" else _upsert_target
         for target in targets:
-            _update_target(rows, exchange, table, target)
-        return empty_answer()
-    if message == "UpsertMultiple":
-        for target in targets:
-            _upsert_target(rows, exchange, table, target)
-        return empty_answer()
-    raise errors.no_segment(BULK_PREFIX + message)
+            write(rows, exchange, table, target)
+        found = empty_answer()
+    found.bulk_rows = len(targets)
+    return found
 
 
 def _update_target(rows: Rows, exchange: Exchange, table: Table, target: Mapping[str, Any]) -> None:
-    key = _target_key(exchange, table, target)
+    key = _target_key(rows, exchange, table, target)
     if key is None:
         raise errors.invalid_argument("Entity Id must be specified for Update")
+    exchange.caller.need("Write", table)
     row_id = key.need(rows, table)
-    rows.update(table, row_id, read_values(rows, table, target, exchange.created))
+    rows.update(table, row_id, read_values(rows, exchange, table, target))
 
 
 def _upsert_target(rows: Rows, exchange: Exchange, table: Table, target: Mapping[str, Any]) -> None:
-    key = _target_key(exchange, table, target)
-    values = read_values(rows, table, target, exchange.created)
+    key = _target_key(rows, exchange, table, target)
+    values = read_values(rows, exchange, table, target)
     if key is None:
+        exchange.caller.need("Create", table)
         rows.create(table, values)
         return
     row_id = key.find(rows, table)
     if row_id is None and key.alternate is not None and any(column in values for column in key.alternate.columns):
         raise errors.unexpected()
-    _upsert(rows, table, key, row_id, values)
+    _upsert(rows, exchange, table, key, row_id, values)
 
 
-def _target_key(exchange: Exchange, table: Table, target: Mapping[str, Any]) -> RowKey | None:
+def _target_key(rows: Rows, exchange: Exchange, table: Table, target: Mapping[str, Any]) -> RowKey | None:
     """How a target names its row: by `@odata.id`, else by its primary id column, else not at all."""
     if "@odata.id" in target:
-        named, key = reference(str(target["@odata.id"]), exchange.created)
+        named, key = reference(rows.schema, str(target["@odata.id"]), exchange.created)
         if named is not table:
             raise errors.invalid_argument("All targets must be of the entity type that the message is bound to.")
         return key
@@ -135,8 +142,11 @@ def _target_key(exchange: Exchange, table: Table, target: Mapping[str, Any]) -> 
     return None if primary is None else row_key(table, str(primary))
 
 
-def _upsert(rows: Rows, table: Table, key: RowKey, row_id: str | None, values: dict[str, Any]) -> str:
+def _upsert(
+    rows: Rows, exchange: Exchange, table: Table, key: RowKey, row_id: str | None, values: dict[str, Any]
+) -> str:
     """Update the row, or create it where the body's key columns win over those of the address."""
+    exchange.caller.need("Create" if row_id is None else "Write", table)
     if row_id is None:
         address = {table.primary_id: key.primary} if key.primary else dict(key.values or {})
         return rows.create(table, address | values)
@@ -148,7 +158,7 @@ def _upsert(rows: Rows, table: Table, key: RowKey, row_id: str | None, values: d
 def _written(rows: Rows, exchange: Exchange, table: Table, row_id: str, url: str, status: int) -> Answer:
     if exchange.wants_representation:
         row = rows.need(table, row_id)
-        wanted = shape(exchange, table)
+        wanted = shape(rows, exchange, table)
         body = {"@odata.context": wanted.context(exchange.api_root, table, single=True)}
         body |= wanted.render(rows, table, row)
         answer = json_answer(status, body, {"ETag": etag(row), "Preference-Applied": "return=representation"})

@@ -7,21 +7,17 @@ dicts of stored values; reading JSON bodies and writing answers is done elsewher
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from integration_assets.sandbox import dataverse_errors as errors
-from integration_assets.sandbox.dataverse_tables import (
-    MANY_TO_MANY,
-    TABLES,
-    AlternateKey,
-    ManyToMany,
-    Table,
-)
+from integration_assets.sandbox.dataverse import errors
+from integration_assets.sandbox.dataverse.model import AlternateKey, ManyToMany, Schema, Table
+from integration_assets.sandbox.dataverse.tables import ORGANISATION
 from integration_assets.sandbox.store import Store
 
 Row = dict[str, Any]
 
 _LINKS = "crm:links"
+_DELETED = "crm:deleted"
 _MISSING = object()
 
 
@@ -30,32 +26,55 @@ def collection(table: Table) -> str:
     return f"crm:{table.set_name}"
 
 
+class RowSource(Protocol):
+    """What a query reads from: rows by table, and the metadata that says what they are."""
+
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def version(self) -> int: ...
+    def get(self, table: Table, row_id: str) -> Row | None: ...
+    def need(self, table: Table, row_id: str) -> Row: ...
+    def all(self, table: Table) -> Iterator[tuple[str, Row]]: ...
+    def deleted(self, table: Table) -> Iterator[tuple[str, int]]: ...
+
+
 class Rows:
     """All rows and links of the organisation.
 
     Changes are held back in memory, visible to later reads, until `commit` writes them to the store at once.
     `transaction` undoes what its block did when the block fails, so a change set or a bulk message is all or nothing.
-    Nulls are absent from a row. `now` gives createdon and modifiedon (ISO 8601, UTC).
+    Nulls are absent from a row. `now` gives createdon and modifiedon (ISO 8601, UTC). `schema` is the organisation's
+    metadata, which an administrator may change at any time; rows keep values of columns that are gone.
     """
 
     def __init__(self, store: Store, now: Callable[[], str]) -> None:
         self._store = store
         self._now = now
-        self._live = {table.set_name: store.load(collection(table)) for table in TABLES.values()}
+        self.schema: Schema = ORGANISATION
         self._links = store.load(_LINKS)
         self._pending: dict[tuple[str, str], Row | None] = {}
         self._pending_links: dict[str, Row | None] = {}
+        self._pending_deleted: dict[str, Row | None] = {}
         self._touched: dict[str, None] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self._key_index: dict[tuple[str, tuple[Any, ...]], str] = {}
         self._link_index: dict[tuple[str, str, str], tuple[str, ...]] = {}
-        self._version = 1_000_000
-        for table in TABLES.values():
-            for row_id, row in self._live[table.set_name].items():
+        self._version = max([1_000_000, *(body["version"] for body in store.load(_DELETED).values())])
+        for table in self.schema.tables.values():
+            for row_id, row in self._live(table).items():
                 self._version = max(self._version, row["versionnumber"])
                 self._index_keys(table, row_id, row)
         for link in list(self._links.values()):
-            self._index_link(MANY_TO_MANY[link["relationship"]], link["first"], link["second"])
+            self._index_link(self.schema.relationships[link["relationship"]], link["first"], link["second"])
+        self._undo.clear()
+
+    def use(self, schema: Schema) -> None:
+        """Put changed metadata in force; rows that are there count for new alternate keys too."""
+        self.schema = schema
+        for table in schema.tables.values():
+            for row_id, row in self._live(table).items():
+                self._index_keys(table, row_id, row)
         self._undo.clear()
 
     # Reading
@@ -64,7 +83,7 @@ class Rows:
         """The row with this primary id, or None."""
         pending = self._pending.get((table.set_name, row_id), _MISSING)
         if pending is _MISSING:
-            return self._live[table.set_name].get(row_id)
+            return self._live(table).get(row_id)
         return pending  # type: ignore[return-value]
 
     def need(self, table: Table, row_id: str) -> Row:
@@ -88,7 +107,7 @@ class Rows:
 
     def all(self, table: Table) -> Iterator[tuple[str, Row]]:
         """Ids and rows of a table in the order in which they came."""
-        live = self._live[table.set_name]
+        live = self._live(table)
         if not self._pending:
             yield from live.items()
             return
@@ -106,6 +125,18 @@ class Rows:
         if set_name == relationship.first:
             return [other for other in partners if self._link(relationship, row_id, other)]
         return [other for other in partners if self._link(relationship, other, row_id)]
+
+    @property
+    def version(self) -> int:
+        """The number of the latest change in the organisation."""
+        return self._version
+
+    def deleted(self, table: Table) -> Iterator[tuple[str, int]]:
+        """Ids of the rows that were deleted, and the number of that change."""
+        mark = f"{table.set_name}/"
+        for name, body in (self._store.load(_DELETED) | self._pending_deleted).items():
+            if body is not None and name.startswith(mark):
+                yield name.removeprefix(mark), body["version"]
 
     # Writing
 
@@ -131,24 +162,26 @@ class Rows:
     def delete(self, table: Table, row_id: str) -> None:
         """Remove a row with its links; lookups to it are cleared ("remove link" behaviour). 404 when there is none."""
         self.need(table, row_id)
-        for other in TABLES.values():
+        for other in self.schema.tables.values():
             names = {lookup.value_name for lookup in other.lookups if lookup.target == table.logical}
             if not names:
                 continue
             pointing = [(i, row) for i, row in self.all(other) if any(row.get(name) == row_id for name in names)]
             for other_id, row in pointing:
                 self.update(other, other_id, {name: None for name in names if row.get(name) == row_id})
-        for relationship in MANY_TO_MANY.values():
+        for relationship in self.schema.relationships.values():
             if relationship.partner(table.set_name):
                 for partner_id in self.linked(relationship, table.set_name, row_id):
                     self.unlink(relationship, *_ends(relationship, table.set_name, row_id, partner_id))
+        self._version += 1
         self._set(self._pending, (table.set_name, row_id), None)
+        self._set(self._pending_deleted, f"{table.set_name}/{row_id}", {"version": self._version})
         self._touch(f"{table.set_name}({row_id})")
 
     def link(self, relationship: ManyToMany, first_id: str, second_id: str) -> None:
         """Join two rows. 404 when one is missing, 412 when they are joined already."""
-        self.need(TABLES[relationship.first], first_id)
-        self.need(TABLES[relationship.second], second_id)
+        self.need(self.schema.tables[relationship.first], first_id)
+        self.need(self.schema.tables[relationship.second], second_id)
         if self._link(relationship, first_id, second_id):
             raise errors.duplicate()
         body = {"relationship": relationship.name, "first": first_id, "second": second_id}
@@ -159,7 +192,7 @@ class Rows:
     def unlink(self, relationship: ManyToMany, first_id: str, second_id: str) -> None:
         """Part two rows. DataverseError 404 when they are not joined."""
         if not self._link(relationship, first_id, second_id):
-            raise errors.does_not_exist(TABLES[relationship.second], second_id)
+            raise errors.does_not_exist(self.schema.tables[relationship.second], second_id)
         self._set(self._pending_links, _link_id(relationship, first_id, second_id), None)
         self._touch(_link_object(relationship, first_id, second_id))
 
@@ -188,20 +221,25 @@ class Rows:
                 self._store.delete(f"crm:{set_name}", row_id)
             else:
                 puts.setdefault(f"crm:{set_name}", {})[row_id] = row
-        for link_id, link in self._pending_links.items():
-            if link is None:
-                self._store.delete(_LINKS, link_id)
-            else:
-                puts.setdefault(_LINKS, {})[link_id] = link
+        for name, bodies in ((_LINKS, self._pending_links), (_DELETED, self._pending_deleted)):
+            for body_id, body in bodies.items():
+                if body is None:
+                    self._store.delete(name, body_id)
+                else:
+                    puts.setdefault(name, {})[body_id] = body
         for name, bodies in puts.items():
             self._store.put_many(name, bodies)
         touched = list(self._touched)
-        for mapping in (self._pending, self._pending_links, self._touched):
+        for mapping in (self._pending, self._pending_links, self._pending_deleted, self._touched):
             mapping.clear()
         self._undo.clear()
         return touched
 
     # Inner parts
+
+    def _live(self, table: Table) -> Mapping[str, Row]:
+        """The committed rows of a table."""
+        return self._store.load(collection(table))
 
     def _set(self, mapping: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((mapping, key, mapping.get(key, _MISSING)))
@@ -212,7 +250,7 @@ class Rows:
             self._set(self._touched, name, None)
 
     def _write(self, table: Table, row_id: str, row: Row, now: str) -> None:
-        for key in table.keys:
+        for key in table.active_keys:
             holder = self.find(table, key, row)
             if holder is not None and holder != row_id:
                 raise errors.duplicate_key(key.name, key.columns)
@@ -222,6 +260,9 @@ class Rows:
         if table.logical == "contact":
             row["fullname"] = " ".join(row[name] for name in ("firstname", "lastname") if name in row)
         self._set(self._pending, (table.set_name, row_id), row)
+        gone = f"{table.set_name}/{row_id}"
+        if gone in self._store.load(_DELETED) or gone in self._pending_deleted:
+            self._set(self._pending_deleted, gone, None)
         self._index_keys(table, row_id, row)
         self._touch(f"{table.set_name}({row_id})")
 

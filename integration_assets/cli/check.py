@@ -1,0 +1,87 @@
+"""`integration-assets check`: whether outside systems are set up for what we do there."""
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from integration_assets.cli.opened import UNCONFIGURED, JsonOption, refuse, settings_of
+
+if TYPE_CHECKING:  # imported by the command that needs it: the other commands start without
+    from collections.abc import Sequence
+
+    from integration_assets.domain.crm.preflight import Finding
+
+UNFIT = 1
+
+check = typer.Typer(
+    help="Whether outside systems are set up for what we do there.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@check.callback()
+def checks() -> None:
+    """A system for each command."""
+
+
+@check.command()
+def crm(as_json: JsonOption = False) -> None:
+    """Compares tables, columns, choices, keys, messages and rights in Dynamics with what we write. Writes nothing.
+
+    Exits with 1 when rows would be refused or the CRM does not let us in, 3 when settings are missing.
+    """
+    from integration_assets.clients.http import CallError
+    from integration_assets.domain.crm.tables import MappingFault
+    from integration_assets.flows.crm_mapping import mapping_in_force
+    from integration_assets.flows.preflight import check_crm
+    from integration_assets.resources.dynamics import DynamicsResource
+    from integration_assets.settings import MissingSetting
+
+    settings = settings_of(None)
+    resource = DynamicsResource(settings=settings)
+    try:
+        client = resource.get()
+        try:
+            found = check_crm(client, settings.utility, mapping_in_force(settings))
+        finally:
+            client.close()
+    except MissingSetting as error:
+        refuse(str(error), UNCONFIGURED)
+    except MappingFault as fault:
+        refuse(str(fault), UNFIT)
+    except CallError as error:
+        refuse(f"The CRM could not be checked: {error}", UNFIT)
+    errors = sum(finding.severity == "error" for finding in found)
+    print(json.dumps(as_data(found), ensure_ascii=False, indent=2) if as_json else as_text(found))
+    raise typer.Exit(UNFIT if errors else 0)
+
+
+def as_data(found: "Sequence[Finding]") -> list[dict[str, str | None]]:
+    """The findings for programs."""
+    return [
+        {
+            "severity": finding.severity,
+            "table": finding.table,
+            "column": finding.column,
+            "text": finding.text,
+            "remedy": finding.remedy,
+        }
+        for finding in found
+    ]
+
+
+def as_text(found: "Sequence[Finding]") -> str:
+    """The findings for people: each with its place, what is wrong and where to put it right."""
+    lines = [
+        f"{finding.severity:<8}{finding.place}\n        {finding.text}\n        {finding.remedy}" for finding in found
+    ]
+    errors = sum(finding.severity == "error" for finding in found)
+    verdict = "The CRM is set up for what we write." if not errors else "Nothing would be delivered to this CRM."
+    counts = f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}"
+    return "\n".join([*lines, f"{counts}. {verdict}"])
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,131 @@
+"""Deliveries to the CRM through faults drawn by a seed, killed and run again: the end is true all the same.
+
+Each seed draws how often the CRM drops connections, answers 429, 500 and 503, and cuts the connection after it did what
+was asked, and after how many requests the process that delivers is killed. Rows are created, then changed, ended and
+unlinked; each time a first process is killed and a second one finishes. Then every row must be there once, as desired.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from integration_assets.flows.crm import LINKS, SYSTEM, deliver_rows, link_sender, row_sender
+from integration_assets.resources.cache import open_cache
+from integration_assets.resources.dynamics import open_dynamics
+from integration_assets.sandbox.background import RunningSandbox, start_in_background
+from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets.sandbox.verify_read import Crm
+from integration_assets.settings import Settings
+from integration_assets_tests.end_to_end.processes import FORKS
+from integration_assets_tests.flows.crm_city import AREA, ORDER, city, in_crm, row_id, wanted
+
+CUSTOMERS = 25
+SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 30))]
+FINISHED_WITHIN_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def crm(server_dir: Path) -> Iterator[RunningSandbox]:
+    """A sandbox with the CRM alone."""
+    running = start_in_background(SandboxOptions(data_dir=server_dir / "crm_seeds", systems=("dataverse",)))
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_row_is_there_once_and_as_desired(crm: RunningSandbox, new_cache: Callable[[], str], seed: int) -> None:
+    dice = random.Random(seed)
+    crm.post("/reset")
+    known: dict[str, Any] = {name: value for name, value in crm.settings.items() if name in Settings.model_fields}
+    given = known | {
+        "cache_url": new_cache(),
+        "crm_batch_rows": 12,
+        "retry_base_seconds": 0.01,
+        "http_first_pause_seconds": 0.01,
+    }
+    cache = open_cache(Settings(**given))
+    try:
+        for frames in (city(range(CUSTOMERS)), _second(dice)):
+            for entity, frame in frames.items():
+                cache.deliveries.desire(SYSTEM, entity, frame)
+            _misbehave(crm, dice)
+            _kill_a_delivery(crm, given, requests=dice.randrange(1, 25))
+            _finish(given)
+        crm.post("/faults", {"dataverse": {}})
+        _compare(given, frames)
+    finally:
+        cache.close()
+
+
+def _second(dice: random.Random) -> dict[str, pl.DataFrame]:
+    """Another version of the rows, with some roles ended and some links taken away."""
+    frames = city(range(CUSTOMERS), 1)
+    numbers = dice.sample(range(CUSTOMERS), 10)
+    ended = pl.col("object_id").is_in([row_id("customer_roles", number) for number in numbers])
+    frames["customer_roles"] = frames["customer_roles"].with_columns(
+        statecode=pl.when(ended).then(1).otherwise(0).cast(pl.Int64),
+        statuscode=pl.when(ended).then(2).otherwise(1).cast(pl.Int64),
+    )
+    parted = pl.col("object_id").is_in([row_id(LINKS, number) for number in numbers])
+    frames[LINKS] = frames[LINKS].with_columns(linked=~parted)
+    # A lookup that is taken away.
+    homeless = pl.col("object_id").is_in([row_id("contacts", number) for number in numbers])
+    frames["contacts"] = frames["contacts"].with_columns(ava_adresse=pl.when(~homeless).then("ava_adresse"))
+    return frames
+
+
+def _misbehave(crm: RunningSandbox, dice: random.Random) -> None:
+    rates = ("rate_429", "rate_500", "rate_503", "rate_drop", "rate_timeout_after_commit")
+    plan = {name: dice.uniform(0, 0.12) for name in rates} | {"retry_after_s": 0.02, "seed": dice.randrange(10**6)}
+    crm.post("/faults", {"dataverse": plan})
+    crm.post("/requests/clear")
+
+
+def _kill_a_delivery(crm: RunningSandbox, given: dict[str, Any], *, requests: int) -> None:
+    process = FORKS.Process(target=_finish, args=(given,), daemon=True)
+    process.start()
+    deadline = time.monotonic() + FINISHED_WITHIN_S
+    while process.is_alive() and time.monotonic() < deadline:
+        if crm.get("/requests/summary").get("dataverse", {}).get("total", 0) >= requests:
+            break
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+
+
+def _finish(given: dict[str, Any]) -> None:
+    """Delivers until nothing is left to deliver."""
+    settings = Settings(**given)
+    cache, client = open_cache(settings), open_dynamics(settings)
+    deadline = time.monotonic() + FINISHED_WITHIN_S
+    try:
+        while time.monotonic() < deadline:
+            for entity in ORDER:
+                send = link_sender(client) if entity == LINKS else row_sender(client, entity)
+                deliver_rows(cache.deliveries, client, entity, send, [AREA])
+            if all(set(cache.deliveries.counts(SYSTEM, entity)) == {"delivered"} for entity in ORDER):
+                return
+            time.sleep(0.02)
+        raise AssertionError({entity: cache.deliveries.counts(SYSTEM, entity) for entity in ORDER})
+    finally:
+        client.close()
+        cache.close()
+
+
+def _compare(given: dict[str, Any], frames: dict[str, pl.DataFrame]) -> None:
+    client = open_dynamics(Settings(**given))
+    try:
+        for entity in ORDER[:-1]:
+            assert in_crm(client, entity) == wanted(frames[entity]), entity
+    finally:
+        client.close()
+    agreements = [row_id("agreements", number) for number in range(CUSTOMERS)]
+    with Crm(given) as crm:
+        linked = crm.linked("ava_aftales", "ava_aktoerens_aftaler", agreements, "contactid")
+    pairs = {(agreement, contact) for agreement, contacts in linked.items() for contact in contacts}
+    assert pairs == set(frames[LINKS].filter("linked").select("agreement_id", "contact_id").iter_rows())
