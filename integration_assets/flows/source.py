@@ -50,7 +50,9 @@ def read_customers(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], as_of: dat
     postcodes = _postcodes(kmd_ee, areas, limits.area_digits)
     cleaned = clean_customers(kmd_ee.customers(postcodes, as_of, window_start), limits.area_digits)
     adopted = _read_once(kmd_ee, cache, areas, cleaned.rows, limits.area_digits)
-    cleaned = SourceRead(pl.concat([cleaned.rows, adopted.rows]), pl.concat([cleaned.rejections, adopted.rejections]))
+    # What the window rejects may be rejected once more when it is read by its number.
+    rejected = pl.concat([cleaned.rejections, adopted.rejections]).unique(["record_key", "reason"], maintain_order=True)
+    cleaned = SourceRead(pl.concat([cleaned.rows, adopted.rows]), rejected)
     known = cache.read(KMD_CUSTOMERS, list(areas), columns=["customer_number"])
     gone = known.join(cleaned.rows, on="customer_number", how="anti")
     if gone.is_empty():

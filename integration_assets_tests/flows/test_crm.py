@@ -182,7 +182,7 @@ def test_an_unchanged_delivery_asks_nothing(store: Cache, client: DynamicsClient
     assert deliver(store, client).created == 210
     before = client.requests()
     state(store, city(range(30)))
-    assert deliver(store, client).counts() == {"created": 0, "updated": 0, "ended": 0, "failed": 0}
+    assert deliver(store, client).counts() == {"created": 0, "updated": 0, "ended": 0, "repaired": 0, "failed": 0}
     assert client.requests() == before
     assert {entity: len(in_crm(client, entity)) for entity in TABLE_FACTS} == dict.fromkeys(TABLE_FACTS, 30)
 

@@ -215,3 +215,11 @@ def test_a_customer_relation_of_an_adopted_registry_is_read_whenever_it_ended_un
     assert numbers(read(village, store)) == numbers(found), "a run that died is repeated"
     ask_for_ends(store, "1007", LONG_AGO)
     assert numbers(read(village, store)) == [("1001", "5000"), ("1002", "5000"), ("1003", "5200")]
+
+
+def test_a_customer_relation_of_an_adopted_registry_that_cannot_be_read_is_rejected_once(
+    village: Source, store: Cache
+) -> None:
+    adopted(store, "1002", "5000")
+    change(village, 1002, Tilflytningsdato=None)
+    assert reasons(read(village, store)) == [("1002", "unreadable_dates")]

@@ -147,10 +147,14 @@ def _customers(rows: pl.DataFrame, slots: pl.DataFrame, source: Source) -> list[
         .agg(pl.col("name").str.strip_chars().alias("names_of_silent_mains"))
     )
     rows = named.join(main_names, on="object_id", how="left")
-    # A main customer whose number is not complete there may be anybody born that day.
-    may_be = mains.filter(pl.col("party_id").is_null()).get_column("number").str.head(6)
+    # A main customer whose number is not complete there may be anybody of her name born that day.
+    incomplete = mains.filter(pl.col("party_id").is_null()).join(
+        source.customers.select("customer_number", "name"), on="customer_number"
+    )
+    born_and_called = pl.concat_str(pl.col("number").str.head(6), pl.col("name").str.strip_chars(), separator=" ")
+    may_be = incomplete.select(born_and_called).to_series()
     is_main = pl.col("object_id").is_in(mains["party_id"].drop_nulls().implode())
-    is_second = ~is_main & ~pl.col("number").str.head(6).is_in(may_be.implode())
+    is_second = ~is_main & ~born_and_called.is_in(may_be.implode()).fill_null(False)
     is_person = pl.col("party_kind") == "person"
     landline = is_main & is_person & pl.col("mobile").is_not_null() & _differs("mobile")
     landline &= (pl.col("mobile") == pl.col("phone_wanted")).fill_null(False)
