@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integration_assets.domain.registry.content import same_content
 from integration_assets.domain.registry.dialect import PLAIN
-from integration_assets.domain.registry.keeping import Foreign, foreign, with_foreign
+from integration_assets.domain.registry.keeping import Foreign, foreign, with_foreign, without_foreign
 from integration_assets.domain.registry.objects import to_object
 from integration_assets_tests.domain.registry_rows import INSTALLATION, PERSON, RELATION, TENANT, UUIDS
 
@@ -145,3 +146,23 @@ def holds(virkning: Json, moment: str) -> bool:
         return datetime.fromisoformat(text).timestamp()
 
     return at(virkning["from"]) <= at(moment) < at(virkning["to"])
+
+
+def test_without_what_others_put_there_an_object_says_what_we_wrote_and_still_shows_what_others_changed() -> None:
+    ours = to_object("customers", PERSON, TENANT, PLAIN)
+    piece = {"brugertype": "privat", "integrationsdata": '{"arosia_rute":"4"}', "virkning": SINCE}
+    items = {
+        "adresser": [{"urn": "urn:arosia_tel:86999999", "virkning": SINCE}],
+        "tilknyttedeitsystemer": [{"uuid": UUIDS[0], "virkning": SINCE}],
+    }
+    body, _ = with_foreign(ours, foreign(BRUGER, registration("bruger", [piece], items)))
+    found = {"id": UUIDS[1], "registreringer": [body]}
+    assert not same_content(ours, found)
+    assert same_content(ours, without_foreign(BRUGER, found))
+    renamed = {
+        **body,
+        "attributter": {
+            "brugeregenskaber": [{**each, "brugernavn": "Anden"} for each in body["attributter"]["brugeregenskaber"]]
+        },
+    }
+    assert not same_content(ours, without_foreign(BRUGER, {"id": UUIDS[1], "registreringer": [renamed]}))

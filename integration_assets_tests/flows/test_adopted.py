@@ -19,8 +19,9 @@ from integration_assets.cache.claims import Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.adoption import ADOPTED
+from integration_assets.domain.registry.content import same_content
 from integration_assets.domain.registry.dialect import PLAIN
-from integration_assets.domain.registry.objects import from_object
+from integration_assets.domain.registry.objects import from_object, to_object
 from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.adoption import read_registry
 from integration_assets.flows.delivery import registry_sender
@@ -141,6 +142,8 @@ def test_what_others_put_there_stays_and_what_is_ours_is_put_right(registry: Reg
     reader = AdoptedReader(registry.client, registry.adoptions)
     found = reader.read_many(BRUGER, [sent.object_id])[sent.object_id]
     assert from_object("customers", found) == PERSON
+    assert same_content(to_object("customers", PERSON, TENANT, PLAIN), found), "no difference from what was delivered"
+    found = registry.client.read_many(BRUGER, [registry_id])[registry_id]
     relations = found["registreringer"][0]["relationer"]
     assert [item["urn"] for item in relations["tilknyttedeitsystemer"]] == ["urn:arosia:9"]
     urns_now = {item.get("urn") for item in relations["adresser"]}
