@@ -22,7 +22,7 @@ from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 _CUSTOMER: Final = frozenset({"customer_number", "ava_kundenummer"})
 _PARTY: Final = frozenset({"party_id", "co_party_id", "contactid", "ava_aktoer"})
 _BY_BUSINESS_KEY: Final = frozenset({"cache_accounts", "cache_customer_roles", "cache_agreements"})
-_BY_OBJECT: Final = ("delivery", "drift")
+_BY_OBJECT: Final = ("delivery", "drift", "adopted_object")
 _PLACES: Final = ("installations", "addresses")
 _NOT_SHOWN: Final = frozenset({"fingerprint", "desired_fingerprint", "delivered_fingerprint", "found_of"})
 
@@ -206,7 +206,7 @@ def _of_objects(connection: sa.Connection, cipher: Cipher, table: str, identity:
     """What a table of _BY_OBJECT has of the parties, and of the customer relation with its roles and agreements."""
     query = (
         f"SELECT * FROM {table} WHERE object_id = ANY(:parties) "
-        "OR (business_key = :number AND NOT entity = ANY(:without)) ORDER BY system, entity, object_id"
+        "OR (business_key = :number AND NOT entity = ANY(:without)) ORDER BY entity, object_id"
     )
     parameters = {
         "parties": sorted(identity.parties),

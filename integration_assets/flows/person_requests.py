@@ -125,6 +125,7 @@ def erase(
         _relations,
         _rows,
         _rejections,
+        _corrections,
         _following,
         _audit,
     )
@@ -217,6 +218,12 @@ def _answers_of_registers(work: _Erasure) -> Erased:
 def _rejections(work: _Erasure) -> Erased:
     condition = retention.Expired("rejection", "customer_number = :number", {"number": work.number})
     return Erased("rejections and their texts", work.remove(condition), 0, "Nothing waits for them any more.")
+
+
+def _corrections(work: _Erasure) -> Erased:
+    condition = retention.Expired("history_correction", "customer_number = :number", {"number": work.number})
+    why = "What they corrected is delivered; who did so, and their notes, nobody needs any more."
+    return Erased("corrections of the past and their notes", work.remove(condition), 0, why)
 
 
 def _address_texts(work: _Erasure) -> Erased:

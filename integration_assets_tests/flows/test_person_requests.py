@@ -1,5 +1,6 @@
 """Access and erasure by customer number: all is shown, what may go goes, and every section says what stays and why."""
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from integration_assets.cache.store import Cache
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.history import PARTY_ROWS
 from integration_assets.domain.registry import desired
+from integration_assets.domain.registry.adoption import ADOPTED
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.flows.person_requests import Erased, RequestRefused, erase, held, shown
 from integration_assets.flows.registry import rows_by_customer_number
@@ -156,6 +158,7 @@ def test_after_the_books_are_closed_no_name_or_number_is_left(file: OnFile) -> N
     assert {what: (each.erased, each.kept) for what, each in done.items()} == {
         "answers": (4, 0),
         "rejections": (1, 0),
+        "corrections": (0, 0),
         "address": (2, 0),
         "delivered": (2, 0),
         "rows": (3, 0),
@@ -393,3 +396,29 @@ def test_who_got_a_new_number_is_found_and_erased_under_both(file: OnFile) -> No
     done = erased(file)
     assert done["subscriptions"].kept == 1
     assert file.store.answers.get("person", [first, now]) == {}
+
+
+def test_corrections_of_the_past_and_adopted_ids_are_shown_and_corrections_go(file: OnFile) -> None:
+    for number in ("200001", "200003"):
+        file.store.corrections.note(
+            *("customer_relations", str(uuid.uuid4()), "name", None),
+            customer_number=number,
+            by="ann",
+            note=f"told by {number}",
+            now=NOW,
+        )
+    adopted = {"lora_class": "organisation/bruger", "supply_area": "5000", "superseded": False}
+    rows = [
+        adopted | {"registry_id": str(uuid.uuid4()), "entity": entity, "object_id": object_id, "business_key": key}
+        for entity, object_id, key in (
+            ("customers", file.party(ANNA), "200001"),
+            ("customers", file.party(DAN), "200003"),
+            ("installations", str(uuid.uuid4()), "200001"),
+        )
+    ]
+    file.store.adoptions.record(pl.DataFrame(rows, schema=ADOPTED), TODAY)
+    sections = {each.table: each.rows for each in held(file.store, file.ids, "200001").sections}
+    assert [row["note"] for row in sections["history_correction"]] == ["told by 200001"]
+    assert [row["object_id"] for row in sections["adopted_object"]] == [file.party(ANNA)]
+    assert erased(ended(file))["corrections"].erased == 1
+    assert file.store.corrections.all()["note"].to_list() == ["told by 200003"]
