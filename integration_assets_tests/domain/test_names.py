@@ -14,8 +14,8 @@ from integration_assets.domain.people.names import (
 )
 
 LETTERS = "abdehinorstæøåéöüÆØÅABEHNP"
-WORD = st.text(LETTERS, min_size=2, max_size=9)
-"""Words of one letter abbreviate; here are none."""
+WORD = st.text(LETTERS, min_size=2, max_size=9).filter(lambda word: word.lower() != "and")
+"""Words of one letter abbreviate, and one word stands between two people; here are none of these."""
 HYPHENATED = st.one_of(WORD, st.builds("{}-{}".format, WORD, WORD))
 MIDDLES = st.lists(st.one_of(WORD, st.sampled_from(["J.", "K", "Chr."])), max_size=3)
 NAME = st.builds(lambda first, middles, last: " ".join([first, *middles, last]), HYPHENATED, MIDDLES, HYPHENATED)
