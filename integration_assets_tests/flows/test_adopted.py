@@ -19,7 +19,7 @@ from integration_assets.cache.claims import Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.adoption import ADOPTED
-from integration_assets.domain.registry.content import same_content
+from integration_assets.domain.registry.content import ENDED, same_content
 from integration_assets.domain.registry.dialect import PLAIN
 from integration_assets.domain.registry.objects import from_object, to_object
 from integration_assets.flows.adopted import AdoptedReader
@@ -61,9 +61,11 @@ class Registry:
         }  # fmt: skip
         self.adoptions.record(pl.DataFrame([row], schema=ADOPTED), date(2026, 3, 1))
 
-    def send(self, entity: str, *rows: Delivery) -> list[Outcome]:
+    def send(self, entity: str, *rows: Delivery, revives: bool = False) -> list[Outcome]:
         with ThreadPoolExecutor(2) as pool:
-            send = registry_sender(self.client, entity, TENANT, pool, dialect=lambda: PLAIN, adoptions=self.adoptions)
+            send = registry_sender(
+                self.client, entity, TENANT, pool, dialect=lambda: PLAIN, revives=revives, adoptions=self.adoptions
+            )
             return send(rows)
 
     def history(self, of_class: str, registry_id: str) -> list[Json]:
@@ -167,17 +169,37 @@ def test_an_object_that_holds_everything_already_is_not_written(registry: Regist
     assert registry.history(BRUGER, registry_id) == before
 
 
-@pytest.mark.parametrize("passive", [False, True])
-def test_an_adopted_object_that_somebody_ended_comes_back_as_it_should_be(registry: Registry, passive: bool) -> None:
-    registry_id = registry.create(BRUGER, person([{"urn": "urn:mobile:11111111"}]))
+@pytest.mark.parametrize("state", ["deleted", "passive", "live"])
+def test_an_adopted_object_that_somebody_ended_comes_back_with_what_others_keep_there(
+    registry: Registry, state: str
+) -> None:
+    """Also when whoever ordered the delivery took it for ended, and it is not (any more)."""
+    urns = [{"urn": "urn:mobile:11111111"}, {"urn": "urn:arosia_tel:22222222"}]
+    registry_id = registry.create(BRUGER, person(urns))
     path = f"{registry.url}/{BRUGER}/{registry_id}"
-    ended = httpx.patch(path, json={"livscyklus": "Passiv"}) if passive else httpx.delete(path)
-    ended.raise_for_status()
-    sent = new(PERSON | {"mobile": None})
+    if state == "deleted":
+        httpx.delete(path).raise_for_status()
+    elif state == "passive":
+        httpx.patch(path, json={"livscyklus": "Passiv"}).raise_for_status()
+    row = PERSON | {"mobile": None}
+    sent = Delivery(str(uuid.uuid4()), "1001", row, row, 0, revive=True)
     registry.adopt(sent.object_id, registry_id)
     assert registry.send("customers", sent)[0].ok
     reader = AdoptedReader(registry.client, registry.adoptions)
     assert from_object("customers", reader.read_many(BRUGER, [sent.object_id])[sent.object_id]) == sent.desired
+    (current, *_) = registry.history(BRUGER, registry_id)
+    assert current["livscykluskode"] not in ENDED
+    urns_now = {item.get("urn") for item in current["relationer"]["adresser"]}
+    assert "urn:arosia_tel:22222222" in urns_now
+    assert "urn:mobile:11111111" not in urns_now
+
+
+def test_an_adopted_object_is_read_once_and_not_asked_for_by_our_id(registry: Registry) -> None:
+    sent = new(PERSON)
+    registry.adopt(sent.object_id, registry.create(BRUGER, person()))
+    before = registry.client.requests()
+    registry.send("customers", sent, revives=True)
+    assert registry.client.requests() - before == {"list": 1, "put": 1}
 
 
 def test_a_registry_that_was_not_adopted_is_asked_nothing(cache: sa.Engine) -> None:
