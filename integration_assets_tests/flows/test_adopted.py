@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ import sqlalchemy as sa
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.claims import Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
+from integration_assets.cache.store import Cache
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.adoption import ADOPTED
 from integration_assets.domain.registry.content import ENDED, same_content
 from integration_assets.domain.registry.dialect import PLAIN
 from integration_assets.domain.registry.objects import from_object, to_object
+from integration_assets.domain.source import REJECTIONS
 from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.adoption import read_registry
 from integration_assets.flows.delivery import registry_sender
+from integration_assets.flows.registry import desired_superseded, withdraw_superseded
 from integration_assets.flows.superseding import superseded_sender
 from integration_assets.sandbox import lora
 from integration_assets.sandbox.original_bodies import Bodies
@@ -228,6 +231,33 @@ def test_superseded_objects_become_inactive_and_keep_what_they_say(registry: Reg
         assert states == {("Aktiv", "2026-02-28"), ("Inaktiv", "infinity")}, "midnight in Copenhagen, told in UTC"
         assert current["relationer"] == original["relationer"]
         assert current["attributter"] == original["attributter"]
+
+
+def test_what_is_not_to_end_any_more_is_not_ended_by_a_later_try(cache: sa.Engine) -> None:
+    """A role that nobody had waits to be ended; then KMD EE names it."""
+    store = Cache(cache, "a secret of these tests")
+    keys = {"entity": "customer_roles", "lora_class": ROLE_CLASS, "superseded": False, "supply_area": "8000"}
+    adopted = [
+        {**keys, "registry_id": name, "object_id": name.lower(), "business_key": "1001", **more}
+        for name, more in (("R", {"entity": "customer_relations"}), ("A", {}), ("B", {}))
+    ]
+    store.adoptions.record(pl.DataFrame(adopted, schema=ADOPTED), date(2026, 3, 1))
+
+    def desire(entity: str, object_id: str) -> None:
+        row = {"object_id": object_id, "business_key": "1001", "supply_area": "8000", "name": "x"}
+        store.deliveries.desire("lora", entity, pl.DataFrame([row]))
+
+    def due() -> list[str]:
+        rows = desired_superseded(store, ["8000"], rejections=pl.DataFrame(schema=REJECTIONS))
+        withdraw_superseded(store, ["8000"], rows)
+        store.deliveries.desire("lora", "superseded", rows)
+        with store.deliveries.claim("lora", "superseded", 10, datetime.now(UTC), areas=["8000"]) as claim:
+            return sorted(row.object_id for row in claim.rows)
+
+    desire("customer_relations", "r")
+    assert due() == ["A", "B"]
+    desire("customer_roles", "a")
+    assert due() == ["B"]
 
 
 def test_the_registry_is_read_whole_and_strangers_are_left_out(registry: Registry) -> None:
