@@ -82,10 +82,8 @@ ADOPTED_ROWS = rows(
 
 
 def ended(desired: str, unresolved: tuple[str, ...] = (), *, delivered: str | None = None) -> list[str]:
-    written = desired if delivered is None else delivered
-    frame = superseded(
-        ADOPTED_ROWS, *(pl.Series(list(each), dtype=pl.String) for each in (desired, written)), unresolved
-    )
+    stands = pl.Series(list(desired if delivered is None else delivered), dtype=pl.String)
+    frame = superseded(ADOPTED_ROWS, pl.Series(list(desired), dtype=pl.String), stands, unresolved)
     assert set(frame["ended_on"]) <= {date(2026, 3, 1)}
     return sorted(frame["object_id"])
 

@@ -216,19 +216,25 @@ def test_a_registry_that_was_not_adopted_is_asked_nothing(cache: sa.Engine) -> N
 
 
 def test_superseded_objects_become_inactive_and_keep_what_they_say(registry: Registry) -> None:
-    copies = [registry.create(BRUGER, person([{"urn": "urn:tel:11111111"}])) for _ in range(3)]
+    urns = [{"urn": "urn:tel:11111111"}, {"urn": "urn:arosia_tel:22222222"}]
+    copies = [registry.create(BRUGER, person(urns)) for _ in range(3)]
     httpx.delete(f"{registry.url}/{BRUGER}/{copies[2]}").raise_for_status()
+    deleted = registry.client.read_many(BRUGER, copies[2:], ended=True)
+    before = [registry.history(BRUGER, each) for each in copies[:2]]
     desired = {"entity": "customers", "lora_class": BRUGER, "ended_on": "2026-03-01"}
     rows = [Delivery(each, "1001", desired, None, 0) for each in copies]
     with ThreadPoolExecutor(2) as pool:
         send = superseded_sender(registry.client, TENANT, pool)
         assert all(outcome.ok for outcome in send(rows))
-        before = [registry.history(BRUGER, each) for each in copies[:2]]
+        after = [registry.history(BRUGER, each) for each in copies[:2]]
         assert all(outcome.ok for outcome in send(rows)), "what has ended is left alone"
-    assert [registry.history(BRUGER, each) for each in copies[:2]] == before
-    for current, original in before:
+    assert [registry.history(BRUGER, each) for each in copies[:2]] == after
+    assert deleted[copies[2]]["registreringer"][0]["livscykluskode"] == "Slettet"
+    assert registry.client.read_many(BRUGER, copies[2:], ended=True) == deleted
+    for (current, *_), (original, *_) in zip(after, before, strict=True):
         states = {(item["gyldighed"], item["virkning"]["to"][:10]) for item in current["tilstande"]["brugergyldighed"]}
         assert states == {("Aktiv", "2026-02-28"), ("Inaktiv", "infinity")}, "midnight in Copenhagen, told in UTC"
+        assert {item["urn"] for item in current["relationer"]["adresser"]} == {item["urn"] for item in urns}
         assert current["relationer"] == original["relationer"]
         assert current["attributter"] == original["attributter"]
 
@@ -237,9 +243,15 @@ def test_what_is_not_to_end_any_more_is_not_ended_by_a_later_try(cache: sa.Engin
     """A role that nobody had waits to be ended; then KMD EE names it."""
     store = Cache(cache, "a secret of these tests")
     keys = {"entity": "customer_roles", "lora_class": ROLE_CLASS, "superseded": False, "supply_area": "8000"}
+    relation = {"entity": "customer_relations"}
     adopted = [
         {**keys, "registry_id": name, "object_id": name.lower(), "business_key": "1001", **more}
-        for name, more in (("R", {"entity": "customer_relations"}), ("A", {}), ("B", {}))
+        for name, more in (
+            ("R", relation),
+            ("R2", {**relation, "object_id": "r", "superseded": True}),
+            ("A", {}),
+            ("B", {}),
+        )
     ]
     store.adoptions.record(pl.DataFrame(adopted, schema=ADOPTED), date(2026, 3, 1))
 
@@ -257,7 +269,10 @@ def test_what_is_not_to_end_any_more_is_not_ended_by_a_later_try(cache: sa.Engin
     desire("customer_relations", "r")
     assert due() == ["A", "B"]
     desire("customer_roles", "a")
-    assert due() == ["B"]
+    assert due() == ["B"], "R2 goes on until R was written"
+    with store.deliveries.claim("lora", "customer_relations", 10, datetime.now(UTC)) as claim:
+        claim.record([Outcome("r", ok=True)])
+    assert due() == ["B", "R2"]
 
 
 def test_the_registry_is_read_whole_and_strangers_are_left_out(registry: Registry) -> None:
