@@ -270,6 +270,8 @@ def test_what_is_not_to_end_any_more_is_not_ended_by_a_later_try(cache: sa.Engin
     assert due() == ["A", "B"]
     desire("customer_roles", "a")
     assert due() == ["B"], "R2 goes on until R was written"
+    planned = desired_superseded(store, ["8000"], rejections=pl.DataFrame(schema=REJECTIONS), soon=["r", "a"])
+    assert sorted(planned["object_id"]) == ["B", "R2"], "a plan takes for delivered what its run delivers"
     with store.deliveries.claim("lora", "customer_relations", 10, datetime.now(UTC)) as claim:
         claim.record([Outcome("r", ok=True)])
     assert due() == ["B", "R2"]
