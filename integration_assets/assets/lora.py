@@ -9,10 +9,10 @@ import polars as pl
 from integration_assets.assets.addresses import WASHING_INDEX
 from integration_assets.assets.context import areas_of, counting_requests, journaled
 from integration_assets.assets.declare import delivery_asset, upstream
-from integration_assets.assets.outgoing import desire, state
+from integration_assets.assets.outgoing import desire
 from integration_assets.cache.store import Cache
 from integration_assets.domain.registry import desired
-from integration_assets.domain.registry.superseding import SUPERSEDED_ROWS
+from integration_assets.domain.registry.superseding import SUPERSEDED, SUPERSEDED_ROWS
 from integration_assets.domain.tables import (
     KMD_INSTALLATIONS,
     RESOLVED_BILLING_ADDRESSES,
@@ -29,8 +29,9 @@ from integration_assets.flows.registry import (
     desired_superseded,
     desiring,
     with_history,
+    withdraw_superseded,
 )
-from integration_assets.flows.superseding import SUPERSEDED, superseded_sender
+from integration_assets.flows.superseding import superseded_sender
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.lora import LoraResource
@@ -191,7 +192,9 @@ def lora_superseded(context: dg.AssetExecutionContext, cache: CacheResource, lor
     store, areas = cache.get(), areas_of(context)
     rejections = store.rejections.open("/".join(RESOLVED_CUSTOMERS.asset), areas)
     with journaled(context, store) as counts:
-        state(store, SYSTEM, SUPERSEDED, desired_superseded(store, areas, rejections=rejections), counts)
+        rows = desired_superseded(store, areas, rejections=rejections)
+        withdraw_superseded(store, areas, rows)
+        desire(context, store, lora.settings, SYSTEM, SUPERSEDED, rows, counts)
         with (
             counting_requests(SYSTEM, lora.get(), counts),
             ThreadPoolExecutor(lora.settings.lora_workers) as pool,

@@ -25,6 +25,27 @@ ON CONFLICT (registry_id) DO UPDATE SET
   adopted_on = CASE WHEN o.superseded = excluded.superseded THEN o.adopted_on ELSE excluded.adopted_on END
 """
 
+_STANDING = "SELECT object_id, registry_id FROM adopted_object WHERE NOT superseded"
+_STOOD = f"CREATE TEMP TABLE stood ON COMMIT DROP AS {_STANDING}"
+# Objects that stand elsewhere now, and those that refer to them, are written again as if they were not there yet.
+_WRITTEN_AGAIN = f"""
+WITH moved AS MATERIALIZED (
+  SELECT object_id FROM stood FULL JOIN ({_STANDING}) AS stands USING (object_id)
+  WHERE coalesce(stood.registry_id, object_id) <> coalesce(stands.registry_id, object_id)
+    AND object_id IN (SELECT d.object_id FROM delivery AS d WHERE d.system = 'lora')),
+chosen AS (
+  SELECT d.system, d.entity, d.object_id FROM delivery AS d
+  WHERE d.system = 'lora' AND d.delivered_fingerprint IS NOT NULL AND d.delivered IS NOT NULL
+    AND (d.object_id IN (SELECT object_id FROM moved)
+      OR d.entity IN ('customer_roles', 'agreements')
+        AND EXISTS (SELECT FROM moved AS m WHERE position(convert_to(m.object_id, 'UTF8') IN d.desired) > 0))
+  ORDER BY d.entity, d.object_id FOR UPDATE OF d)
+UPDATE delivery AS d SET
+  state = CASE WHEN d.delivered_fingerprint = d.desired_fingerprint THEN 'waiting' ELSE d.state END,
+  delivered_fingerprint = NULL, found_of = NULL, revive = false
+FROM chosen AS c WHERE d.system = c.system AND d.entity = c.entity AND d.object_id = c.object_id
+"""
+
 
 class Adoptions:
     """The table adopted_object."""
@@ -35,9 +56,11 @@ class Adoptions:
     def record(self, adopted: pl.DataFrame, on: date) -> None:
         """Fills the cross reference with rows of ADOPTED; who was there before keeps the day.
 
-        Objects that are not named keep their rows, except where another now stands for the same object.
+        Objects that are not named keep their rows, except where another now stands for the same object. What was
+        delivered under another uuid than the one it has now is due again, and so is what refers to it.
         """
         with self._engine.begin() as connection:
+            connection.execute(sa.text(_STOOD))
             connection.execute(sa.text(_GIVEN))
             copy_in(connection, "adopted", adopted.with_columns(adopted_on=pl.lit(on)).select(list(STORED)))
             # The unique index knows no order of writing: whoever gives way has to go first.
@@ -55,6 +78,7 @@ class Adoptions:
                 )
             )
             connection.execute(sa.text(_UPSERT))
+            connection.execute(sa.text(_WRITTEN_AGAIN))
 
     def rows(self) -> pl.DataFrame:
         """The whole cross reference: frame of STORED."""

@@ -276,12 +276,25 @@ class Deliveries:
         texts = stored.select("object_id", payloads.to_texts(stored["desired"], self._cipher).alias("row"))
         return texts.with_columns(pl.col("row").str.json_decode(pl.Struct(schema))).unnest("row").sort("object_id")
 
-    def object_ids(self, system: str, entity: str, areas: Sequence[str] | None) -> list[str]:
-        """Ids, sorted, of all objects ever desired (in these areas)."""
-        query = f"SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND {_IN_AREAS} ORDER BY 1"
+    def object_ids(
+        self, system: str, entity: str, areas: Sequence[str] | None, *, delivered: bool = False
+    ) -> list[str]:
+        """Ids, sorted, of all objects ever desired (in these areas), or of those that were `delivered` and stand."""
+        chosen = f"{_IN_AREAS} AND delivered_fingerprint IS NOT NULL" if delivered else _IN_AREAS
+        query = f"SELECT object_id FROM delivery WHERE system = :system AND entity = :entity AND {chosen} ORDER BY 1"
         with self._engine.connect() as connection:
             parameters = {"system": system, "entity": entity, "areas": _listed(areas)}
             return list(connection.execute(sa.text(query), parameters).scalars())
+
+    def withdraw(self, system: str, entity: str, areas: Sequence[str], kept: Sequence[str]) -> int:
+        """Forgets what is desired in these areas and was not delivered yet, but for the objects `kept`; how many."""
+        query = (
+            "DELETE FROM delivery WHERE system = :system AND entity = :entity AND areas && CAST(:areas AS text[]) "
+            "AND delivered_fingerprint IS DISTINCT FROM desired_fingerprint AND object_id <> ALL(:kept)"
+        )
+        parameters = {"system": system, "entity": entity, "areas": list(areas), "kept": list(kept)}
+        with self._engine.begin() as connection:
+            return connection.execute(sa.text(query), parameters).rowcount
 
     def counts(self, system: str, entity: str, areas: Sequence[str] | None = None) -> dict[str, int]:
         """How many objects (of these areas) are waiting, delivered, failed or refused."""

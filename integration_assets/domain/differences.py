@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 
 import polars as pl
 
+from integration_assets.domain.registry.superseding import SUPERSEDED
+
 PERSONAL_ENTITIES: Final = frozenset({"customers", "contacts"})
 """Entities whose payloads are about persons."""
 
@@ -54,12 +56,12 @@ def summary(entity: str, difference: pl.DataFrame) -> pl.DataFrame:
     """How many objects would be created, updated and ended: frame of SUMMARY, in that order, all three always.
 
     `difference` has the columns change, before and after. An update ends an object when it sets an end (valid_to) that
-    was not there, or makes an active CRM row inactive (statecode).
+    was not there, or makes an active CRM row inactive (statecode). What is superseded ends in any case.
     """
     ends_validity = _field("before", "valid_to").is_null() & _field("after", "valid_to").is_not_null()
     ends_activity = (_field("before", "statecode") == "0") & (_field("after", "statecode") == "1")
     kind = (
-        pl.when((pl.col("change") == "update") & (ends_validity | ends_activity))
+        pl.when(pl.lit(entity == SUPERSEDED) | (pl.col("change") == "update") & (ends_validity | ends_activity))
         .then(pl.lit("end"))
         .otherwise("change")
     )

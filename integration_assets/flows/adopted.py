@@ -69,7 +69,11 @@ class AdoptedBatch:
                 adopted.setdefault(body.lora_class, []).append(self._registry_ids[body.object_id])
         self._found: dict[str, Json] = {}
         for lora_class, wanted in adopted.items():
-            self._found |= client.read_many(lora_class, wanted)
+            self._found |= client.read_many(lora_class, wanted, ended=True)
+
+    def is_adopted(self, object_id: str) -> bool:
+        """Whether an object of the batch was there before us: then it is known how it is there now."""
+        return object_id in self._registry_ids
 
     def registry_id(self, object_id: str) -> str:
         """The uuid of an object in the registry."""
@@ -78,19 +82,19 @@ class AdoptedBatch:
     def put(self, body: Body, *, revive: bool) -> None:
         """Writes the object; what others put into an adopted one stays, and one that holds all that is left alone.
 
-        Raises CallError, and ValueError where LoRa cannot hold the object.
+        `revive` says whether the object may be deleted or passive; of an adopted one the registry was asked. Raises
+        CallError, and ValueError where LoRa cannot hold the object.
         """
         registry_id = self.registry_id(body.object_id)
         content = renamed(body.content, self._registry_ids)
         others: Mapping[str, list[Json]] = {}
-        if body.object_id in self._registry_ids:
+        if self.is_adopted(body.object_id):
             found = self._found.get(registry_id)
             registration = found["registreringer"][0] if found else {"livscykluskode": "Slettet"}
-            revive = revive or registration.get("livscykluskode") in ENDED
-            if not revive and found is not None:
-                content, others = with_foreign(content, foreign(body.lora_class, registration))
-                if not others and same_content(content, found):
-                    return
+            revive = registration.get("livscykluskode") in ENDED
+            content, others = with_foreign(content, foreign(body.lora_class, registration))
+            if found is not None and not others and same_content(content, found):
+                return
         whole, over_time = in_two_steps(body.lora_class, content)
         self._client.put(body.lora_class, registry_id, whole, revive=revive)
         later = {**(over_time or {}).get("relationer", {}), **others}

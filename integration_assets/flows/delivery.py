@@ -167,7 +167,8 @@ def registry_sender(
             form = dialect()
             bodies = list(pool.map(lambda row: written(row, form), rows))
             batch = AdoptedBatch(client, adoptions, [body for body in bodies if isinstance(body, Body)])
-            ended = _ended(client, entity, rows) if revives else frozenset[str]()
+            unread = [row for row in rows if not batch.is_adopted(row.object_id)]
+            ended = _ended(client, entity, unread) if revives else frozenset[str]()
         except TransientError as error:
             return [failure(row, error) for row in rows]
         return list(

@@ -24,6 +24,7 @@ from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry import desired
+from integration_assets.domain.registry.superseding import SUPERSEDED
 from integration_assets.domain.source import supply_area
 from integration_assets.domain.tables import ADDRESS_REGISTER, KMD_CUSTOMERS, REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows import crm, registry
@@ -179,6 +180,12 @@ def make_plan(means: Means, areas: Sequence[str], as_of: date) -> Plan:
         planned, backlog = _planned(deliveries, registry.SYSTEM, entity, rows, areas)
         entities.append(planned)
         standing[entity] = _as_if_delivered(deliveries, planned, backlog, areas)
+    ended = _superseded(means, areas, resolved, standing)
+    if ended.height:
+        # What earlier runs wanted to end and is not among these is withdrawn, so there is no backlog.
+        difference = deliveries.difference(registry.SYSTEM, SUPERSEDED, ended)
+        unchanged = ended.height - difference.height
+        entities.append(Planned(registry.SYSTEM, SUPERSEDED, ended, difference, unchanged))
     for entity, rows in _crm(means, as_of, standing, addresses).items():
         entities.append(_planned(deliveries, crm.SYSTEM, entity, rows, areas)[0])
     waiting = waiting_customers(resolved.withheld)
@@ -244,6 +251,14 @@ def _registry(means: Means, areas: Sequence[str], as_of: date, resolved: Resolve
         "agreements": desired.agreements(parties, meters, resolved.billing, ids, utility=utility),
     }
     return {entity: registry.with_history(entity, frame, cache, as_of) for entity, frame in rows.items()}
+
+
+def _superseded(
+    means: Means, areas: Sequence[str], resolved: ResolvedAreas, standing: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """What would end in an adopted registry once everything else of the run was delivered."""
+    soon = {each for frame in standing.values() for each in frame.get_column("object_id")}
+    return registry.desired_superseded(means.cache, areas, rejections=resolved.withheld, soon=soon)
 
 
 def _crm(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from itertools import chain
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.notices import CO_SUFFIX
 from integration_assets.domain.registry import desired, history
 from integration_assets.domain.registry.continuity import continue_roles
-from integration_assets.domain.registry.superseding import superseded
+from integration_assets.domain.registry.superseding import SUPERSEDED, superseded
 from integration_assets.domain.tables import REGISTRY_ROWS, RESOLVED_CUSTOMERS
 from integration_assets.flows.parties import named_parties, party_frame
 
@@ -118,14 +119,26 @@ def with_history(entity: str, rows: pl.DataFrame, cache: Cache, as_of: date) -> 
     return history.continued(entity, rows, before, as_of)
 
 
-def desired_superseded(cache: Cache, areas: Sequence[str], *, rejections: pl.DataFrame) -> pl.DataFrame:
+def desired_superseded(
+    cache: Cache, areas: Sequence[str], *, rejections: pl.DataFrame, soon: Collection[str] = ()
+) -> pl.DataFrame:
     """Objects of an adopted registry that end because others stand for them (`domain.registry.superseding`).
 
-    `rejections` are those of resolved/customers for the same areas.
+    `rejections` are those of resolved/customers for the same areas; `soon` are objects to be taken for delivered.
     """
     adopted = cache.adoptions.of_areas(areas)
-    if adopted.is_empty():
-        return superseded(adopted, pl.Series(dtype=pl.String), ())
     entities = adopted.get_column("entity").unique()
-    desired_ids = [each for entity in entities for each in cache.deliveries.object_ids(SYSTEM, entity, None)]
-    return superseded(adopted, pl.Series(desired_ids, dtype=pl.String), unresolved_co_customers(rejections))
+
+    def ids(*, delivered: bool) -> pl.Series:
+        known = (cache.deliveries.object_ids(SYSTEM, entity, None, delivered=delivered) for entity in entities)
+        return pl.Series([*chain.from_iterable(known), *soon], dtype=pl.String)
+
+    return superseded(adopted, ids(delivered=False), ids(delivered=True), unresolved_co_customers(rejections))
+
+
+def withdraw_superseded(cache: Cache, areas: Sequence[str], rows: pl.DataFrame) -> None:
+    """Takes back what earlier runs of these areas wanted to end and did not, where it is not among `rows` any more.
+
+    Otherwise a role that KMD EE names again would be ended by a delivery that is tried once more.
+    """
+    cache.deliveries.withdraw(SYSTEM, SUPERSEDED, areas, rows.get_column("object_id").to_list())

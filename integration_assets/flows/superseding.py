@@ -12,9 +12,6 @@ from integration_assets.domain.registry.objects import Tenant
 from integration_assets.domain.registry.superseding import ending
 from integration_assets.flows.delivery import Send, failure
 
-SUPERSEDED = "superseded"
-"""The entity under which deliveries keep such objects, by their uuid in the registry."""
-
 
 def superseded_sender(client: LoraClient, tenant: Tenant, pool: ThreadPoolExecutor) -> Send:
     """Makes objects inactive from their day on; those that are inactive, passive or deleted already are left alone."""

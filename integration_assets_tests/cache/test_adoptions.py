@@ -1,6 +1,7 @@
 """The cross reference of an adopted registry."""
 
-from datetime import date
+import uuid
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from integration_assets.cache.adoptions import STORED, Adoptions
 from integration_assets.cache.cipher import Cipher
-from integration_assets.cache.deliveries import Deliveries
+from integration_assets.cache.deliveries import Deliveries, Outcome
 from integration_assets.domain.registry.adoption import ADOPTED
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 9)
@@ -80,3 +81,34 @@ def test_customer_numbers_wait_until_a_run_has_desired_their_relation(cache: sa.
     deliveries.desire("lora", "customer_relations", pl.DataFrame([desired]))
     assert adoptions.unasked_customer_numbers(["8000"]) == ["2"]
     assert set(adoptions.of_areas(["5000"])["registry_id"]) == {"C"}
+
+
+def test_what_stands_elsewhere_now_is_due_again_and_so_is_what_refers_to_it(
+    cache: sa.Engine, adoptions: Adoptions
+) -> None:
+    deliveries = Deliveries(cache, Cipher.from_secret("a secret of sixteen bytes"))
+    a, b, c, d, e = (str(uuid.uuid4()) for _ in range(5))
+    first = [row("A", a), row("B", b), row("C", c), row("D", d, superseded=True)]
+    adoptions.record(rows(*first), FIRST)
+    keys = {"business_key": "1", "supply_area": "8000"}
+    relations = [{**keys, "object_id": each, "name": "x"} for each in (a, b, c, d, e)]
+    roles = [{**keys, "object_id": f"role of {each}", "relation_id": each} for each in (a, b, c, d, e)]
+    deliveries.desire("lora", "customer_relations", pl.DataFrame(relations))
+    deliveries.desire("lora", "customer_roles", pl.DataFrame(roles))
+
+    def sent() -> set[str]:
+        found: set[str] = set()
+        for entity in ("customer_relations", "customer_roles"):
+            with deliveries.claim("lora", entity, 100, datetime.now(UTC)) as claim:
+                found |= {each.object_id for each in claim.rows}
+                claim.record([Outcome(each.object_id, ok=True) for each in claim.rows])
+        return found
+
+    assert len(sent()) == 10
+    adoptions.record(rows(*first), SECOND)
+    assert sent() == set(), "the same once more"
+    # A gave way to A2; B, kept in the wrong class, stands for nothing any more; E was made by others meanwhile.
+    now = [row("A", a, superseded=True), row("A2", a), row("B", b, superseded=True), row("E", e)]
+    adoptions.record(rows(*now), SECOND)
+    assert sent() == {each for moved in (a, b, e) for each in (moved, f"role of {moved}")}
+    assert sent() == set()

@@ -56,6 +56,12 @@ def test_ends_are_told_from_updates() -> None:
     assert counts("agreements", frame) == [("create", 2), ("update", 3), ("end", 2)]
 
 
+def test_what_is_superseded_ends_though_it_was_never_delivered() -> None:
+    frame = difference(("create", None, {"lora_class": "organisation/bruger", "ended_on": "2026-03-01"}))
+    assert counts("superseded", frame) == [("create", 0), ("update", 0), ("end", 1)]
+    assert counts("customers", frame) == [("create", 1), ("update", 0), ("end", 0)]
+
+
 def test_nothing_to_do_is_shown_as_zeros() -> None:
     assert counts("agreements", difference()) == [("create", 0), ("update", 0), ("end", 0)]
     assert samples("agreements", difference()).is_empty()

@@ -96,6 +96,29 @@ def test_a_copy_to_which_no_role_leads_gives_way_too() -> None:
     assert (rows[uid(1)][2], rows[uid(0)]) == (False, (of("person", ANNA), "1001", True))
 
 
+def test_a_party_in_the_class_of_the_other_kind_gives_way_also_where_it_stands_alone() -> None:
+    """Adopted it would be put in another class under the same uuid."""
+    scene = Scene()
+    scene.person(1, FIRM)
+    scene.company(2, ANNA)
+    scene.person(3, BO)
+    scene.company(4, BO)
+    for number, party in ((11, 1), (12, 2), (13, 4)):
+        scene.relation(number, 1000 + number)
+        scene.role(number + 10, CUSTOMER, party, number)
+    rows = source([customer("1011", FIRM), customer("1012", ANNA), customer("1013", BO)])
+    parties = matched(scene, rows, standing=[uid(4)])
+    assert parties[uid(1)] == (of("company", FIRM), "1011", True)
+    assert parties[uid(2)] == (of("person", ANNA), "1012", True)
+    assert [parties[uid(each)] for each in (3, 4)] == [
+        (of("person", BO), "1013", False),
+        (of("person", BO), "1013", True),
+    ]
+    assert parties[uid(21)] == (of("customer_role", f"1011|{CUSTOMER}|{of('company', FIRM)}"), "1011", False)
+    other_class = {uuid for kind, uuid in told(scene, rows) if kind == "other_class"}
+    assert other_class == {uid(1), uid(2), uid(4)}
+
+
 def test_of_copies_alike_the_older_stays_then_the_lower_uuid() -> None:
     scene = Scene()
     scene.person(1, ANNA, since=LATER)

@@ -13,7 +13,7 @@ from integration_assets.domain.registry.content import same_content
 from integration_assets.domain.registry.dialect import PLAIN
 from integration_assets.domain.registry.keeping import Foreign, foreign, with_foreign, without_foreign
 from integration_assets.domain.registry.objects import to_object
-from integration_assets_tests.domain.registry_rows import INSTALLATION, PERSON, RELATION, TENANT, UUIDS
+from integration_assets_tests.domain.registry_rows import AGREEMENT, INSTALLATION, PERSON, RELATION, TENANT, UUIDS
 
 Json = dict[str, Any]
 BRUGER, KLASSE = "organisation/bruger", "klassifikation/klasse"
@@ -68,6 +68,16 @@ def test_urns_of_other_kinds_relations_attributes_and_keys_are_foreign_and_named
         "tilknyttedepersoner",
     ]
     assert others.lost == ()
+
+
+def test_a_document_by_urn_is_of_others_and_the_billing_address_is_ours() -> None:
+    theirs = {"urn": "urn:arosia_brev:7", "virkning": SINCE}
+    items = [{"uuid": UUIDS[0], "indeks": 1, "virkning": SINCE}, {**theirs, "indeks": 2}]
+    others = foreign("indsats/indsats", registration("indsats", [], {"indsatsdokument": items}))
+    assert others.relations == {"indsatsdokument": [theirs]}
+    ours = to_object("agreements", AGREEMENT, TENANT, PLAIN)
+    body, _ = with_foreign(ours, others)
+    assert body["relationer"]["indsatsdokument"] == [*ours["relationer"].get("indsatsdokument", []), theirs]
 
 
 def test_what_a_put_would_lose_is_named() -> None:

@@ -81,8 +81,9 @@ ADOPTED_ROWS = rows(
 )
 
 
-def ended(desired: str, unresolved: tuple[str, ...] = ()) -> list[str]:
-    frame = superseded(ADOPTED_ROWS, pl.Series(list(desired), dtype=pl.String), unresolved)
+def ended(desired: str, unresolved: tuple[str, ...] = (), *, delivered: str | None = None) -> list[str]:
+    stands = pl.Series(list(desired if delivered is None else delivered), dtype=pl.String)
+    frame = superseded(ADOPTED_ROWS, pl.Series(list(desired), dtype=pl.String), stands, unresolved)
     assert set(frame["ended_on"]) <= {date(2026, 3, 1)}
     return sorted(frame["object_id"])
 
@@ -91,6 +92,11 @@ def test_copies_end_once_who_stands_for_them_is_there_and_roles_once_their_numbe
     assert ended("") == []
     assert ended("RA") == ["copy", "of nobody", "stray", "stray copy"]
     assert ended("RAB") == ["copy", "of nobody", "stray copy"]
+
+
+def test_nothing_ends_before_who_stands_for_it_was_delivered_and_a_role_that_waits_is_no_stray() -> None:
+    assert ended("RAB", delivered="") == ["of nobody"]
+    assert ended("RA", delivered="A") == ["of nobody", "stray", "stray copy"]
 
 
 def test_where_a_co_customer_could_not_be_identified_roles_go_on() -> None:

@@ -57,7 +57,7 @@ class World:
         """Desires rows by name and delivers all that is due of the entity."""
         self.desire(entity, **rows)
         with ThreadPoolExecutor(4) as pool:
-            send = registry_sender(self.means.client, entity, TENANT, pool)
+            send = registry_sender(self.means.client, entity, TENANT, pool, adoptions=self.means.cache.adoptions)
             return deliver(self.means.cache.deliveries, SYSTEM, entity, send, workers=pool)
 
     def desire(self, entity: str, **rows: Row) -> None:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ import sqlalchemy as sa
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.claims import Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
+from integration_assets.cache.store import Cache
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.adoption import ADOPTED
-from integration_assets.domain.registry.content import same_content
+from integration_assets.domain.registry.content import ENDED, same_content
 from integration_assets.domain.registry.dialect import PLAIN
 from integration_assets.domain.registry.objects import from_object, to_object
+from integration_assets.domain.source import REJECTIONS
 from integration_assets.flows.adopted import AdoptedReader
 from integration_assets.flows.adoption import read_registry
 from integration_assets.flows.delivery import registry_sender
+from integration_assets.flows.registry import desired_superseded, withdraw_superseded
 from integration_assets.flows.superseding import superseded_sender
 from integration_assets.sandbox import lora
 from integration_assets.sandbox.original_bodies import Bodies
@@ -61,9 +64,11 @@ class Registry:
         }  # fmt: skip
         self.adoptions.record(pl.DataFrame([row], schema=ADOPTED), date(2026, 3, 1))
 
-    def send(self, entity: str, *rows: Delivery) -> list[Outcome]:
+    def send(self, entity: str, *rows: Delivery, revives: bool = False) -> list[Outcome]:
         with ThreadPoolExecutor(2) as pool:
-            send = registry_sender(self.client, entity, TENANT, pool, dialect=lambda: PLAIN, adoptions=self.adoptions)
+            send = registry_sender(
+                self.client, entity, TENANT, pool, dialect=lambda: PLAIN, revives=revives, adoptions=self.adoptions
+            )
             return send(rows)
 
     def history(self, of_class: str, registry_id: str) -> list[Json]:
@@ -167,17 +172,37 @@ def test_an_object_that_holds_everything_already_is_not_written(registry: Regist
     assert registry.history(BRUGER, registry_id) == before
 
 
-@pytest.mark.parametrize("passive", [False, True])
-def test_an_adopted_object_that_somebody_ended_comes_back_as_it_should_be(registry: Registry, passive: bool) -> None:
-    registry_id = registry.create(BRUGER, person([{"urn": "urn:mobile:11111111"}]))
+@pytest.mark.parametrize("state", ["deleted", "passive", "live"])
+def test_an_adopted_object_that_somebody_ended_comes_back_with_what_others_keep_there(
+    registry: Registry, state: str
+) -> None:
+    """Also when whoever ordered the delivery took it for ended, and it is not (any more)."""
+    urns = [{"urn": "urn:mobile:11111111"}, {"urn": "urn:arosia_tel:22222222"}]
+    registry_id = registry.create(BRUGER, person(urns))
     path = f"{registry.url}/{BRUGER}/{registry_id}"
-    ended = httpx.patch(path, json={"livscyklus": "Passiv"}) if passive else httpx.delete(path)
-    ended.raise_for_status()
-    sent = new(PERSON | {"mobile": None})
+    if state == "deleted":
+        httpx.delete(path).raise_for_status()
+    elif state == "passive":
+        httpx.patch(path, json={"livscyklus": "Passiv"}).raise_for_status()
+    row = PERSON | {"mobile": None}
+    sent = Delivery(str(uuid.uuid4()), "1001", row, row, 0, revive=True)
     registry.adopt(sent.object_id, registry_id)
     assert registry.send("customers", sent)[0].ok
     reader = AdoptedReader(registry.client, registry.adoptions)
     assert from_object("customers", reader.read_many(BRUGER, [sent.object_id])[sent.object_id]) == sent.desired
+    (current, *_) = registry.history(BRUGER, registry_id)
+    assert current["livscykluskode"] not in ENDED
+    urns_now = {item.get("urn") for item in current["relationer"]["adresser"]}
+    assert "urn:arosia_tel:22222222" in urns_now
+    assert "urn:mobile:11111111" not in urns_now
+
+
+def test_an_adopted_object_is_read_once_and_not_asked_for_by_our_id(registry: Registry) -> None:
+    sent = new(PERSON)
+    registry.adopt(sent.object_id, registry.create(BRUGER, person()))
+    before = registry.client.requests()
+    registry.send("customers", sent, revives=True)
+    assert registry.client.requests() - before == {"list": 1, "put": 1}
 
 
 def test_a_registry_that_was_not_adopted_is_asked_nothing(cache: sa.Engine) -> None:
@@ -191,21 +216,65 @@ def test_a_registry_that_was_not_adopted_is_asked_nothing(cache: sa.Engine) -> N
 
 
 def test_superseded_objects_become_inactive_and_keep_what_they_say(registry: Registry) -> None:
-    copies = [registry.create(BRUGER, person([{"urn": "urn:tel:11111111"}])) for _ in range(3)]
+    urns = [{"urn": "urn:tel:11111111"}, {"urn": "urn:arosia_tel:22222222"}]
+    copies = [registry.create(BRUGER, person(urns)) for _ in range(3)]
     httpx.delete(f"{registry.url}/{BRUGER}/{copies[2]}").raise_for_status()
+    deleted = registry.client.read_many(BRUGER, copies[2:], ended=True)
+    before = [registry.history(BRUGER, each) for each in copies[:2]]
     desired = {"entity": "customers", "lora_class": BRUGER, "ended_on": "2026-03-01"}
     rows = [Delivery(each, "1001", desired, None, 0) for each in copies]
     with ThreadPoolExecutor(2) as pool:
         send = superseded_sender(registry.client, TENANT, pool)
         assert all(outcome.ok for outcome in send(rows))
-        before = [registry.history(BRUGER, each) for each in copies[:2]]
+        after = [registry.history(BRUGER, each) for each in copies[:2]]
         assert all(outcome.ok for outcome in send(rows)), "what has ended is left alone"
-    assert [registry.history(BRUGER, each) for each in copies[:2]] == before
-    for current, original in before:
+    assert [registry.history(BRUGER, each) for each in copies[:2]] == after
+    assert deleted[copies[2]]["registreringer"][0]["livscykluskode"] == "Slettet"
+    assert registry.client.read_many(BRUGER, copies[2:], ended=True) == deleted
+    for (current, *_), (original, *_) in zip(after, before, strict=True):
         states = {(item["gyldighed"], item["virkning"]["to"][:10]) for item in current["tilstande"]["brugergyldighed"]}
         assert states == {("Aktiv", "2026-02-28"), ("Inaktiv", "infinity")}, "midnight in Copenhagen, told in UTC"
+        assert {item["urn"] for item in current["relationer"]["adresser"]} == {item["urn"] for item in urns}
         assert current["relationer"] == original["relationer"]
         assert current["attributter"] == original["attributter"]
+
+
+def test_what_is_not_to_end_any_more_is_not_ended_by_a_later_try(cache: sa.Engine) -> None:
+    """A role that nobody had waits to be ended; then KMD EE names it."""
+    store = Cache(cache, "a secret of these tests")
+    keys = {"entity": "customer_roles", "lora_class": ROLE_CLASS, "superseded": False, "supply_area": "8000"}
+    relation = {"entity": "customer_relations"}
+    adopted = [
+        {**keys, "registry_id": name, "object_id": name.lower(), "business_key": "1001", **more}
+        for name, more in (
+            ("R", relation),
+            ("R2", {**relation, "object_id": "r", "superseded": True}),
+            ("A", {}),
+            ("B", {}),
+        )
+    ]
+    store.adoptions.record(pl.DataFrame(adopted, schema=ADOPTED), date(2026, 3, 1))
+
+    def desire(entity: str, object_id: str) -> None:
+        row = {"object_id": object_id, "business_key": "1001", "supply_area": "8000", "name": "x"}
+        store.deliveries.desire("lora", entity, pl.DataFrame([row]))
+
+    def due() -> list[str]:
+        rows = desired_superseded(store, ["8000"], rejections=pl.DataFrame(schema=REJECTIONS))
+        withdraw_superseded(store, ["8000"], rows)
+        store.deliveries.desire("lora", "superseded", rows)
+        with store.deliveries.claim("lora", "superseded", 10, datetime.now(UTC), areas=["8000"]) as claim:
+            return sorted(row.object_id for row in claim.rows)
+
+    desire("customer_relations", "r")
+    assert due() == ["A", "B"]
+    desire("customer_roles", "a")
+    assert due() == ["B"], "R2 goes on until R was written"
+    planned = desired_superseded(store, ["8000"], rejections=pl.DataFrame(schema=REJECTIONS), soon=["r", "a"])
+    assert sorted(planned["object_id"]) == ["B", "R2"], "a plan takes for delivered what its run delivers"
+    with store.deliveries.claim("lora", "customer_relations", 10, datetime.now(UTC)) as claim:
+        claim.record([Outcome("r", ok=True)])
+    assert due() == ["B", "R2"]
 
 
 def test_the_registry_is_read_whole_and_strangers_are_left_out(registry: Registry) -> None:

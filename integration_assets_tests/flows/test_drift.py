@@ -14,13 +14,25 @@ import sqlalchemy as sa
 
 from integration_assets.cache.store import Cache
 from integration_assets.clients.http import TransientError
-from integration_assets.domain.registry.drift import CHANGED, MISSING, NEWER
-from integration_assets.domain.registry.objects import LORA_CLASSES
+from integration_assets.domain.registry.adoption import ADOPTED
+from integration_assets.domain.registry.dialect import PLAIN
+from integration_assets.domain.registry.drift import CHANGED, MISSING, NEWER, PASSIVE
+from integration_assets.domain.registry.objects import LORA_CLASSES, to_object
 from integration_assets.flows.drift import Looked, order_repairs
 from integration_assets.flows.registry import SYSTEM
 from integration_assets.sandbox.faults import FaultPlan
-from integration_assets_tests.domain.registry_rows import AGREEMENT, EXAMPLES, INSTALLATION, PERSON, RELATION, ROLE
+from integration_assets_tests.domain.registry_rows import (
+    AGREEMENT,
+    EXAMPLES,
+    INSTALLATION,
+    PERSON,
+    RELATION,
+    ROLE,
+    TENANT,
+)
 from integration_assets_tests.flows.other_writers import (
+    AREA,
+    DAY,
     PEOPLE,
     SPOILED,
     Row,
@@ -71,6 +83,44 @@ def test_a_deleted_object_comes_back_without_what_it_held_before(town: World) ->
     town.look("customers", 1)
     town.deliver("customers")
     assert town.holds("customers", "bo") == PEOPLE["bo"]
+
+
+def test_what_others_keep_in_an_adopted_object_is_no_drift_and_outlives_every_repair(world: World) -> None:
+    body = to_object("customers", PEOPLE["anna"] | {"phone": "11111111"}, TENANT, PLAIN)
+    theirs = {"urn": "urn:arosia_tel:22222222", "virkning": body["relationer"]["adresser"][0]["virkning"]}
+    body["relationer"]["adresser"].append(theirs)
+    created = httpx.post(f"{world.url}/organisation/bruger", json=body).raise_for_status().json()["uuid"]
+    world.ids["anna"] = str(uuid.uuid4())
+    row = {"registry_id": created, "entity": "customers", "lora_class": "organisation/bruger", "business_key": "anna"}
+    row |= {"object_id": world.ids["anna"], "supply_area": AREA, "superseded": False}
+    world.means.cache.adoptions.record(pl.DataFrame([row], schema=ADOPTED), DAY)
+
+    def urns() -> set[str | None]:
+        found = world.means.client.read_many("organisation/bruger", [created])[created]["registreringer"][0]
+        assert found["livscykluskode"] != "Passiveret"
+        return {item.get("urn") for item in found["relationer"]["adresser"]}
+
+    world.deliver("customers", anna=PEOPLE["anna"])
+    assert world.read_changed("customers").read == 1
+    assert (world.look("customers", 1).kinds, world.open()) == ({}, {})
+    assert {theirs["urn"], "urn:tel:86123456"} <= urns()
+    path = f"{world.url}/organisation/bruger/{created}"
+    spoiled = [
+        {**each, "urn": "urn:tel:99999999"} if each.get("urn") == "urn:tel:86123456" else each
+        for each in world.means.client.read_many("organisation/bruger", [created])[created]["registreringer"][0][
+            "relationer"
+        ]["adresser"]
+    ]
+    for day, (change, kind) in enumerate(
+        (({"relationer": {"adresser": spoiled}}, CHANGED), ({"livscyklus": "Passiv"}, PASSIVE)), start=2
+    ):
+        httpx.patch(path, json=change).raise_for_status()
+        looked = world.look("customers", day)
+        assert (dict(looked.kinds), looked.repairs) == ({kind: 1}, 1)
+        assert world.deliver("customers").repaired == 1
+        assert {theirs["urn"], "urn:tel:86123456"} <= urns()
+        assert "urn:tel:99999999" not in urns()
+        assert (world.read_changed("customers").closed, world.open()) == (1, {})
 
 
 def test_entities_that_are_left_stay_as_they_are_found_and_feed_the_crm(town: World) -> None:

@@ -7,6 +7,7 @@ computed from these keys as every run computes them.
 
 Where several objects are the same one, one stays and the others are superseded by it: the one that was adopted before
 or stands under the computed id already, then the one that most others refer to, then the oldest, then the lowest uuid.
+A party that stands in the class of the other kind never stays.
 Nothing is superseded of which KMD EE knows nothing: such objects stay as they are.
 """
 
@@ -20,6 +21,7 @@ from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.numbers import id_kind, normalised, whole_number
 from integration_assets.domain.registry.desired import CO_CUSTOMER_ROLE, CUSTOMER_ROLE
 from integration_assets.domain.registry.found import Found
+from integration_assets.domain.registry.objects import LORA_CLASSES
 
 ADOPTED: Final = pl.Schema(
     {
@@ -131,7 +133,10 @@ def _installations(found: Found, source: Source, ids: ObjectIds, standing: pl.Se
 def _parties(
     found: Found, named: pl.DataFrame, relations: pl.DataFrame, party_ids: PartyIds, standing: pl.Series
 ) -> pl.DataFrame:
-    """Persons and companies. Those whose number has no serial stand for nobody in particular: they are to give way."""
+    """Persons and companies. Those whose number has no serial stand for nobody in particular: they are to give way.
+
+    So is a party that is kept in the class of the other kind: an object cannot change its class, and is made anew.
+    """
     parties = found.customers.select(
         "registry_id", "lora_class", "since", "user_key", normalised("number").alias("number")
     ).with_columns(id_kind("number").alias("kind"))
@@ -168,8 +173,23 @@ def _parties(
         known.then(pl.col(name).drop_nulls().first().over("object_id")).otherwise(pl.col(name)).alias(name)
         for name in ("business_key", "supply_area")
     )
-    ranked = _ranked(placed, found.customer_roles["parties"].explode(), standing)
+    referring = found.customer_roles["parties"].explode()
+    misplaced = in_other_class("kind")
+    ranked = pl.concat(
+        [
+            _ranked(placed.filter(~misplaced), referring, standing),
+            _ranked(placed.filter(misplaced), referring, standing).with_columns(superseded=True),
+        ]
+    )
     return ranked.with_columns(pl.col("superseded") | (pl.col("kind") == "incomplete_person"))
+
+
+def in_other_class(kind: str) -> pl.Expr:
+    """Whether a party is kept in the class of the other kind (`lora_class`), by the column of its kind (`id_kind`)."""
+    person_class, company_class = LORA_CLASSES["customers"]
+    company_as_person = (pl.col(kind) == "company") & (pl.col("lora_class") == person_class)
+    person_as_company = (pl.col(kind) == "person") & (pl.col("lora_class") == company_class)
+    return (company_as_person | person_as_company).fill_null(False)
 
 
 def _agreements(found: Found, relations: pl.DataFrame, ids: ObjectIds, standing: pl.Series) -> pl.DataFrame:

@@ -12,8 +12,9 @@ import polars as pl
 from integration_assets.domain.addresses.texts import address_line
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.people.history import PARTY_ROWS
+from integration_assets.domain.people.numbers import id_kind, normalised
 from integration_assets.domain.registry import desired
-from integration_assets.domain.registry.adoption import Source
+from integration_assets.domain.registry.adoption import Source, in_other_class
 from integration_assets.domain.registry.desired import CO_CUSTOMER_ROLE, CUSTOMER_ROLE
 from integration_assets.domain.registry.found import FOUND, Found
 
@@ -23,6 +24,7 @@ FAULTS: Final = pl.Schema({"entity": pl.String, "kind": pl.String, "business_key
 KINDS: Final[dict[str, str]] = {
     "duplicate": "another object is the same one; this one is ended",
     "incomplete_number": "a personal number without serial: anybody born that day; ended",
+    "other_class": "a company kept as a person or the reverse; ended, and made anew in its own class",
     "landline_as_mobile": "the landline stands there as mobile",
     "contact_data": "phone, mobile or e-mail are not those of KMD EE",
     "name": "name is not that of KMD EE",
@@ -122,13 +124,15 @@ def _differs(name: str) -> pl.Expr:
 
 def _superseded(known: pl.DataFrame, found: Found) -> pl.DataFrame:
     """Objects that are to give way and have not ended yet, and why."""
-    number = found.customers.select("registry_id", pl.col("number").str.ends_with("0000").alias("incomplete"))
+    number = found.customers.select("registry_id", id_kind(normalised("number")).alias("number_kind"))
     running = pl.concat(found.of(entity).select("registry_id", "runs_on") for entity in FOUND)
     going_on = known.filter("superseded").join(running.filter("runs_on"), on="registry_id", how="semi")
     given_way = going_on.join(number, on="registry_id", how="left")
     return given_way.with_columns(
-        pl.when(pl.col("incomplete").fill_null(False))
+        pl.when(pl.col("number_kind") == "incomplete_person")
         .then(pl.lit("incomplete_number"))
+        .when(in_other_class("number_kind"))
+        .then(pl.lit("other_class"))
         .when((pl.col("entity") == "customer_roles") & pl.col("object_id").is_null())
         .then(pl.lit("without_party"))
         .otherwise(pl.lit("duplicate"))

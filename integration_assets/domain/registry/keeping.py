@@ -39,6 +39,7 @@ _OUR_ITEMS: Final[dict[tuple[str, str], re.Pattern[str]]] = {
     ("organisation/bruger", "adresser"): re.compile(r"urn:(tel|mobile|email):"),
     ("organisation/organisation", "adresser"): re.compile(r"urn:(tel|mobile|email):"),
     ("organisation/interessefaellesskab", "adresser"): re.compile(r"(?!)"),
+    ("indsats/indsats", "indsatsdokument"): re.compile(r"(?!)"),
     ("organisation/bruger", "tilknyttedepersoner"): re.compile(r"urn:[0-9]{9,10}$"),
 }
 """Urns that are ours in relations that others use too; a uuid there is ours, but for `tilknyttedepersoner`."""

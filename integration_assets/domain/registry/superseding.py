@@ -14,6 +14,9 @@ from integration_assets.domain.registry.time import ALWAYS_TO, Period, midnight,
 
 Json = dict[str, Any]
 
+SUPERSEDED: Final = "superseded"
+"""The entity under which deliveries keep such objects, by their uuid in the registry."""
+
 SUPERSEDED_ROWS: Final = pl.Schema({"entity": pl.String, "lora_class": pl.String, "ended_on": pl.Date})
 """What is delivered of an object that ends because another one stands for it: its class, and the day it ends on."""
 
@@ -28,22 +31,28 @@ _STATES: Final = {
 """Group of the state, its name, and what it is while an object runs and afterwards."""
 
 
-def superseded(adopted: pl.DataFrame, desired_ids: pl.Series, unresolved_co_customers: Collection[str]) -> pl.DataFrame:
+def superseded(
+    adopted: pl.DataFrame,
+    desired_ids: pl.Series,
+    delivered_ids: pl.Series,
+    unresolved_co_customers: Collection[str],
+) -> pl.DataFrame:
     """The adopted objects that end: object_id (the registry's uuid), business_key, supply_area, SUPERSEDED_ROWS.
 
     `adopted` is the cross reference with `adopted_on`, on which they end; `desired_ids` are computed ids of all objects
-    that a run ever desired. An object ends when who stands for it is desired; a role that nobody has, and an object
-    that stands for nothing, when their customer number has been read. Where a co-customer of the number could not be
-    identified, what may be hers goes on.
+    that a run ever desired, `delivered_ids` of those that stand in the registry. An object ends when who stands for it
+    was delivered, not before; a role that nobody has, and an object that stands for nothing, when their customer number
+    has been read. Where a co-customer of the number could not be identified, what may be hers goes on.
     """
-    taken_over = pl.col("object_id").is_in(desired_ids.implode()).fill_null(False)
-    relations = adopted.filter((pl.col("entity") == "customer_relations") & taken_over & ~pl.col("superseded"))
+    wanted = pl.col("object_id").is_in(desired_ids.implode()).fill_null(False)
+    taken_over = pl.col("object_id").is_in(delivered_ids.implode()).fill_null(False)
+    relations = adopted.filter((pl.col("entity") == "customer_relations") & wanted & ~pl.col("superseded"))
     read = pl.col("business_key").is_in(relations.get_column("business_key").implode()) & ~pl.col("business_key").is_in(
         list(unresolved_co_customers)
     )
-    stray = (pl.col("entity") == "customer_roles") & ~pl.col("superseded") & ~taken_over & read
+    stray = (pl.col("entity") == "customer_roles") & ~pl.col("superseded") & ~wanted & read
     duplicate = pl.col("superseded") & pl.when(pl.col("object_id").is_null()).then(read).otherwise(taken_over)
-    stray_twice = pl.col("superseded") & (pl.col("entity") == "customer_roles") & ~taken_over & read
+    stray_twice = pl.col("superseded") & (pl.col("entity") == "customer_roles") & ~wanted & read
     return (
         adopted.filter(stray | duplicate | stray_twice)
         .select(
