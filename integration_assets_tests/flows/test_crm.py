@@ -85,8 +85,11 @@ def deliver(store: Cache, client: DynamicsClient) -> DeliveryReport:
     return report
 
 
-def send(client: DynamicsClient, entity: str, desired: dict[str, Any], delivered: dict[str, Any] | None) -> Outcome:
-    (outcome,) = row_sender(client, entity)([Delivery(row_id(entity, 1), "1", desired, delivered, 0)])
+def send(
+    client: DynamicsClient, entity: str, desired: dict[str, Any], delivered: dict[str, Any] | None, number: int = 1
+) -> Outcome:
+    row = Delivery(row_id(entity, number), str(number), desired, delivered, 0)
+    (outcome,) = row_sender(client, entity)([row])
     return outcome
 
 
@@ -115,6 +118,53 @@ def test_a_row_that_an_open_case_refers_to_ends_when_the_case_is_closed(
     office.do("PATCH", f"incidents({case})", {"statecode": 1, "statuscode": 5})
     assert send(client, "accounts", ACCOUNT | ENDED, ACCOUNT).ok
     assert in_crm(client, "accounts")[key]["statecode"] == 1
+
+
+def test_after_a_lost_cache_too_an_open_case_keeps_a_row(client: DynamicsClient, office: Office) -> None:
+    assert send(client, "accounts", ACCOUNT, None).ok
+    key = row_id("accounts", 1)
+    case = "00000000-0000-4000-8000-000000000001"
+    office.do(
+        "POST",
+        "incidents",
+        {
+            "incidentid": case,
+            "title": "A",
+            "ticketnumber": "CAS-7",
+            "customerid_account@odata.bind": f"/accounts({key})",
+        },
+    )
+    outcome = send(client, "accounts", ACCOUNT | ENDED, None)
+    assert (outcome.ok, outcome.error_code, outcome.permanent) == (False, OPEN_CASE, True)
+    assert in_crm(client, "accounts")[key]["statecode"] == 0
+    office.do("PATCH", f"incidents({case})", {"statecode": 1, "statuscode": 5})
+    assert send(client, "accounts", ACCOUNT | ENDED, None).ok
+    assert in_crm(client, "accounts")[key]["statecode"] == 1
+
+
+def test_where_cases_may_not_be_read_only_ending_rows_wait(crm: tuple[Store, str], client: DynamicsClient) -> None:
+    first, second, third = ({**ACCOUNT, "ava_kundenummer": str(number)} for number in (1, 2, 3))
+    assert send(client, "accounts", first, None, 1).ok
+    assert send(client, "accounts", second, None, 2).ok
+    no_cases = {"users": {CREDENTIALS["crm_client_id"]: {"without": ["prvReadIncident"]}}}
+    httpx.post(f"{crm[1]}/_behaviour", json=no_cases).raise_for_status()
+    ids = [row_id("accounts", number) for number in (1, 2, 3)]
+    outcomes = row_sender(client, "accounts")(
+        [
+            Delivery(ids[0], "1", first | ENDED, first, 0),
+            Delivery(ids[1], "2", second | {"name": "Other"}, second, 0),
+            Delivery(ids[2], "3", third, None, 0),
+        ]
+    )
+    assert [(outcome.ok, outcome.permanent) for outcome in outcomes] == [(False, False), (True, False), (True, False)]
+    assert "needs Read on Case (incident)" in (outcomes[0].error_text or "")
+    assert {key: (row["name"], row["statecode"]) for key, row in in_crm(client, "accounts").items()} == {
+        ids[0]: ("Varme", 0),
+        ids[1]: ("Other", 0),
+        ids[2]: ("Varme", 0),
+    }
+    httpx.post(f"{crm[1]}/_behaviour", json={"users": None}).raise_for_status()
+    assert send(client, "accounts", ACCOUNT | ENDED, ACCOUNT).ok
 
 
 def test_an_address_that_people_wrote_first_is_kept(client: DynamicsClient, office: Office) -> None:

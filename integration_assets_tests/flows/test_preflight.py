@@ -95,7 +95,9 @@ def test_a_healthy_organisation_has_no_findings(client: DynamicsClient) -> None:
 
 def test_everything_that_is_mapped_is_needed() -> None:
     needed = {table.logical_name: table for table in needed_tables("Varme")}
-    assert {"contact", "account", "ava_kunderolle", "ava_aftale", "ava_installation", "ava_adresse"} == set(needed)
+    assert {"contact", "account", "ava_kunderolle", "ava_aftale", "ava_installation", "ava_adresse", "incident"} == set(
+        needed
+    )
     mapped = sum(len(fields) for fields in FIELDS.values())
     assert mapped == sum(len(table.columns) + len(table.lookups) for table in needed.values())
     lengths = {column.name: column.longest for column in needed["contact"].columns}
@@ -183,6 +185,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, tuple[str, ...]]] = {
     "privilege missing": (
         role("prvCreateava_aftale", "prvAppendava_aftale"), "error", "ava_aftale",
         ("lacks the privileges Create, Append", "Security roles")),
+    "cases not readable": (
+        role("prvReadIncident"), "error", "incident", ("lacks the privilege Read",)),
     "lookups not allowed": (
         role("prvAppendToava_adresse"), "error", "ava_adresse", ("lacks the privilege AppendTo",)),
 }  # fmt: skip
@@ -211,7 +215,7 @@ def test_a_user_with_a_narrow_role_is_warned_of_once_a_table(client: DynamicsCli
     switch(**role(depth="Basic"))
     found = check_crm(client, "Varme")
     assert {finding.severity for finding in found} == {"warning"}
-    assert len(found) == 6
+    assert len(found) == 7
     assert all("not for the whole organisation" in finding.text for finding in found)
 
 
