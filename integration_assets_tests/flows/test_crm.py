@@ -1,14 +1,18 @@
 """Rows sent to a CRM (the sandbox over HTTP) in which people work too: cases, their own values, deleted rows."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
-from integration_assets.cache.deliveries import Delivery, Outcome
+from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cache.refused import refused
 from integration_assets.cache.store import Cache
@@ -16,6 +20,7 @@ from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.dynamics_auth import FormTokens
 from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.gates import GateClosed
+from integration_assets.flows import delivery as flows_delivery
 from integration_assets.flows.crm import LINKS, OPEN_CASE, SYSTEM, deliver_rows, link_sender, row_sender, worklist
 from integration_assets.flows.delivery import DeliveryReport
 from integration_assets.sandbox import dataverse
@@ -251,3 +256,33 @@ def test_what_a_check_refuses_is_not_even_desired(store: Cache, client: Dynamics
         store.deliveries.desire(SYSTEM, "accounts", frame, check=check)
     assert seen == [(1, 2, 1)]
     assert store.deliveries.counts(SYSTEM, "accounts") == {"delivered": 3}
+
+
+@pytest.mark.parametrize(
+    ("codes", "batches"),
+    [
+        (("unreachable",), 1),
+        (("503", "not_sent"), 1),
+        (("0x80044151",), 3),
+        (("unreachable", "0x80040217"), 3),
+    ],
+)
+def test_what_failed_is_not_tried_again_in_a_run_and_a_system_that_is_away_is_left_alone(
+    cache: sa.Engine, codes: tuple[str, ...], batches: int
+) -> None:
+    deliveries = Deliveries(cache, Cipher.from_secret("tests"), backoff_base_seconds=0.001)
+    deliveries.desire(SYSTEM, "accounts", city(range(30))["accounts"])
+    sent: list[list[str]] = []
+
+    def failing(rows: Sequence[Delivery]) -> list[Outcome]:
+        sent.append([row.object_id for row in rows])
+        time.sleep(0.01)
+        return [
+            Outcome(row.object_id, ok=False, error_code=codes[number % len(codes)]) for number, row in enumerate(rows)
+        ]
+
+    report = flows_delivery.deliver(deliveries, SYSTEM, "accounts", failing, claim_rows=lambda: 10)
+    assert len(sent) == batches
+    assert len({key for keys in sent for key in keys}) == 10 * batches == report.failed
+    # The next run tries all of them.
+    assert deliveries.due(datetime.now(UTC))["count"].sum() == 30

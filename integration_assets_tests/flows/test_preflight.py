@@ -30,6 +30,7 @@ from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets.settings import Settings
+from integration_assets_tests.clients.wire import Reply, serving
 from integration_assets_tests.sandbox.loopback import running
 
 CLIENT_ID = "55555555-5555-4555-8555-555555555555"
@@ -317,6 +318,25 @@ def test_a_crm_that_is_away_only_fails_the_rows() -> None:
 
     (outcome,) = gated(sender([]), away)([DELIVERY])
     assert (outcome.ok, outcome.permanent) == (False, False)
+
+
+def test_a_crm_that_is_away_is_not_asked_again_for_every_batch(
+    settings: Settings, end_of_run: dg.InitResourceContext
+) -> None:
+    with serving([Reply(503)]) as server:
+        away = settings.model_copy(update={"crm_url": server.url, "crm_token_url": f"{server.url}/token"})
+        resource = DynamicsResource(settings=away)
+        send = gated(sender([]), lambda: resource.require_fit(pytest.fail))
+        (first,) = send([DELIVERY])
+        asked = len(server.seen)
+        (second,) = send([DELIVERY])
+        assert len(server.seen) == asked > 0
+        resource.teardown_after_execution(end_of_run)
+        send([DELIVERY])
+        assert len(server.seen) > asked
+        resource.teardown_after_execution(end_of_run)
+    assert first == second
+    assert (first.ok, first.permanent, first.error_code) == (False, False, "503")
 
 
 def test_a_crm_that_lets_nobody_in_ends_the_delivery() -> None:
