@@ -98,6 +98,9 @@ class _RowSender:
         self._by = by
         self._table = table_name(entity)
         self._first_written = first_writer_fields(entity, by)
+        self._state_columns = frozenset(
+            field.column for field in by.fields[entity] if field.rule in ("state", "status")
+        )
 
     def send(self, rows: Sequence[Delivery]) -> list[Outcome]:
         """One outcome per row, in order."""
@@ -116,9 +119,12 @@ class _RowSender:
 
     def _create(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
         """Rows that the CRM has not: all that they have is sent, first-writer columns too."""
+        if not rows:
+            return {}
         every = [field.name for field in self._first_written]
-        payloads = [self._wire(row, {}, every) for row in rows]
-        outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)} if rows else {}
+        payloads = [self._made_active(row, self._wire(row, {}, every)) for row in rows]
+        outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)}
+        outcomes |= self._end([row for row in rows if outcomes[row.object_id].ok])
         standing = [row for row in rows if outcomes[row.object_id].code == DUPLICATE]
         return outcomes | self._write_whole(standing, there=True)
 
@@ -144,8 +150,28 @@ class _RowSender:
             return kept
         found = self._look([row for row in rows if self._would_fill(row, anew=True)])
         payloads = [self._wire(row, {}, self._lacking(found.get(row.object_id, {})), whole=there) for row in rows]
-        known = [row.object_id for row in rows] if there else []
-        return kept | {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
+        if there:
+            known = [row.object_id for row in rows]
+            return kept | {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
+        payloads = [self._made_active(row, payload) for row, payload in zip(rows, payloads, strict=True)]
+        outcomes = {each.row_id: each for each in self._client.upsert(self._table, payloads)}
+        return outcomes | self._end([row for row in rows if outcomes[row.object_id].ok])
+
+    def _made_active(self, row: Delivery, payload: dict[str, object]) -> dict[str, object]:
+        """What creates a row: in most tables every row begins active, so one that has ended is ended afterwards."""
+        if not _is_ended(row.desired):
+            return payload
+        return {column: value for column, value in payload.items() if column not in self._state_columns}
+
+    def _end(self, created: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        """Ends those of the rows, created a moment ago, that should be ended."""
+        kept = {self._table.primary_id, *self._state_columns}
+        payloads = [
+            {column: value for column, value in self._wire(row, {}, ()).items() if column in kept}
+            for row in created
+            if _is_ended(row.desired)
+        ]
+        return {each.row_id: each for each in self._client.update(self._table, payloads)} if payloads else {}
 
     def _wire(
         self, row: Delivery, delivered: Mapping[str, object], lacking: Sequence[str], *, whole: bool = False

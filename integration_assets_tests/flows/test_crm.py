@@ -17,7 +17,7 @@ from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cache.refused import refused
 from integration_assets.cache.store import Cache
 from integration_assets.clients.dynamics import DynamicsClient
-from integration_assets.clients.dynamics_auth import FormTokens
+from integration_assets.clients.dynamics_auth import FormTokens, StaticTokens
 from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.gates import GateClosed
 from integration_assets.flows import delivery as flows_delivery
@@ -26,7 +26,7 @@ from integration_assets.flows.delivery import DeliveryReport
 from integration_assets.sandbox import dataverse
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
-from integration_assets_tests.clients.wire import FAST
+from integration_assets_tests.clients.wire import FAST, Reply, serving
 from integration_assets_tests.flows.crm_city import AREA, ORDER, city, in_crm, row_id
 from integration_assets_tests.sandbox.loopback import running
 
@@ -145,6 +145,25 @@ def test_after_a_lost_cache_too_an_open_case_keeps_a_row(client: DynamicsClient,
     office.do("PATCH", f"incidents({case})", {"statecode": 1, "statuscode": 5})
     assert send(client, "accounts", ACCOUNT | ENDED, None).ok
     assert in_crm(client, "accounts")[key]["statecode"] == 1
+
+
+def test_a_row_that_has_ended_is_created_active_and_then_ended() -> None:
+    """Most tables take no state where a row is created (IsValidForCreate)."""
+    first, second = row_id("agreements", 1), row_id("agreements", 2)
+    active = {"ava_name": "Aftale", "statecode": 0, "statuscode": 1}
+    with serving([Reply(204)]) as server:
+        outcomes = row_sender(DynamicsClient(server.url, StaticTokens("t"), policy=FAST), "agreements")(
+            [Delivery(first, "1", active | ENDED, None, 0), Delivery(second, "2", active, None, 0)]
+        )
+    assert [outcome.ok for outcome in outcomes] == [True, True]
+    kind = {"@odata.type": "Microsoft.Dynamics.CRM.ava_aftale"}
+    assert [(seen.path.rpartition(".")[2], seen.json["Targets"]) for seen in server.seen] == [
+        (
+            "CreateMultiple",
+            [kind | {"ava_aftaleid": first, "ava_name": "Aftale"}, kind | {"ava_aftaleid": second, **active}],
+        ),
+        ("UpdateMultiple", [kind | {"ava_aftaleid": first, **ENDED}]),
+    ]
 
 
 def test_where_cases_may_not_be_read_only_ending_rows_wait(crm: tuple[Store, str], client: DynamicsClient) -> None:
