@@ -59,14 +59,17 @@ ON CONFLICT (system, entity, object_id) DO UPDATE SET
   desired_fingerprint = excluded.desired_fingerprint
 """
 
-# The same payload in another encoding (or by another fingerprint algorithm): new fingerprints, nothing to send.
+# The same payload in another encoding (or by another fingerprint algorithm, or with further columns that are null):
+# kept as it is written now, with new fingerprints, and nothing to send.
 _REBASE = """
 UPDATE delivery AS d SET
+  desired = w.payload,
+  delivered = CASE WHEN d.delivered_fingerprint = d.desired_fingerprint THEN w.payload ELSE d.delivered END,
   desired_fingerprint = w.fingerprint,
   delivered_fingerprint = CASE WHEN d.delivered_fingerprint = d.desired_fingerprint THEN w.fingerprint
                                ELSE d.delivered_fingerprint END,
   found_of = CASE WHEN d.found_of = d.desired_fingerprint THEN w.fingerprint ELSE d.found_of END
-FROM (SELECT w.object_id, w.fingerprint FROM wanted AS w
+FROM (SELECT w.object_id, w.payload, w.fingerprint FROM wanted AS w
       JOIN delivery AS d ON d.system = :system AND d.entity = :entity AND d.object_id = w.object_id
         AND d.desired_fingerprint = w.rebased_from
       ORDER BY w.object_id FOR UPDATE OF d) AS w

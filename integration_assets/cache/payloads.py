@@ -44,12 +44,19 @@ def to_texts(values: pl.Series, cipher: Cipher) -> pl.Series:
 
 
 def same(first: str, second: str) -> bool:
-    """Whether two JSON texts say the same, however they are written (order of names, blanks, forms of a number)."""
+    """Whether two JSON texts say the same, however they are written (order of names, blanks, forms of a number).
+
+    A name whose value is null says as much as no name: a column that has no values yet changes nothing.
+    """
     if first == second:
         return True
-    one, other = json.loads(first), json.loads(second)
+    one, other = (json.loads(text, object_pairs_hook=_without_nulls) for text in (first, second))
     # The texts, since Python takes 1, 1.0 and true for the same.
     return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _without_nulls(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None}
 
 
 def _plain(value: object) -> str:

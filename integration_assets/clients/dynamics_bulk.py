@@ -11,6 +11,8 @@ from integration_assets.clients import odata_batch
 from integration_assets.clients.dynamics_pace import BatchSizes
 from integration_assets.clients.dynamics_rows import (
     DUPLICATE,
+    NOT_SENT,
+    OVERLOADED,
     RowOutcome,
     Sendable,
     TableName,
@@ -68,7 +70,7 @@ class BulkWriter:
             except CallError as error:
                 outcomes += [failed(row.row_id, error) for row in batch]
                 outcomes += [
-                    RowOutcome(row.row_id, False, "not_sent", "Not tried after an earlier batch failed.")
+                    RowOutcome(row.row_id, False, NOT_SENT, "Not tried after an earlier batch failed.")
                     for row in rows[len(outcomes) :]
                 ]
         return outcomes
@@ -91,7 +93,7 @@ class BulkWriter:
                 elif error.code == DUPLICATE and message == "UpsertMultiple" and attempt == 1:
                     continue  # two upserts of one key at the same moment: now it is an update
                 elif not blames_a_row(error) and error.status != 413:
-                    if error.status in _NO_ANSWER:
+                    if error.status in _NO_ANSWER or error.code in OVERLOADED:
                         self.sizes.failed(table.set, len(rows), too_large=False)
                     raise
                 elif len(rows) == 1:

@@ -22,6 +22,12 @@ STALE: Final = "0x80060882"
 MISSING: Final = frozenset({"0x80040217", "0x80060891"})
 """There is no such row: the one that was to be changed, or one that it points at."""
 
+NOT_SENT: Final = "not_sent"
+"""Code of a row that was not tried, because a batch before it failed as a whole."""
+
+OVERLOADED: Final = frozenset({"0x80044150", "0x80044151"})
+"""The CRM's database failed, or did not answer in time: no fault of a row, and smaller batches may get through."""
+
 _NO_SUCH_MESSAGE: Final = "0x80060888"
 _UNSAFE_IN_KEY: Final = re.compile(r"[/<>*%&:\\?+]")
 
@@ -114,8 +120,11 @@ def lacks_message(error: CallError) -> bool:
 def blames_a_row(error: CallError) -> bool:
     """Whether a refused bulk request may be the fault of single rows: any 4xx but tokens, rights and limits.
 
-    A 500 with a Dataverse code counts too: duplicate rules and failing plug-ins answer so.
+    A 500 with a Dataverse code counts too: duplicate rules and failing plug-ins answer so. An overloaded database does
+    not.
     """
+    if error.code in OVERLOADED:
+        return False
     if error.status == 500:
         return error.code is not None
     return error.status is not None and 400 <= error.status < 500 and error.status not in (401, 408, 413, 429)

@@ -25,7 +25,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,7 +38,10 @@ for _name in ("httpx", "httpcore"):
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _NUMBER = re.compile(r"(?<!\d)\d{5,6}[- ]?\d{4}(?!\d)")
 _TEXT_LIMIT = 300
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
+_NEVER_SENT = (*_NOT_REACHED, httpx.PoolTimeout)
+UNREACHABLE: Final = "unreachable"
+"""Code of the error where no connection could be made."""
 # How a server says that it knows us not: TLS 1.2 answers a missing certificate with a plain handshake failure.
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 
@@ -46,8 +49,9 @@ _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_
 class CallError(Exception):
     """A call to an outside system failed.
 
-    `status` is the HTTP status (None without an answer), `code` the system's own error code, `text` a masked extract
-    of its message, `request_id` the id that its support can look up, `retry_after_s` the pause it asked for.
+    `status` is the HTTP status (None without an answer), `code` the system's own error code or UNREACHABLE, `text` a
+    masked extract of its message, `request_id` the id that its support can look up, `retry_after_s` the pause it
+    asked for.
     """
 
     def __init__(
@@ -294,7 +298,8 @@ class HttpClient:
             if trouble is not None:
                 return NotAllowedError(f"{what} failed: {trouble}.", text=trouble), False
             sent = not isinstance(failure, _NEVER_SENT)
-            return TransientError(f"{what} failed: {type(failure).__name__}."), may_repeat or not sent
+            code = UNREACHABLE if isinstance(failure, _NOT_REACHED) else None
+            return TransientError(f"{what} failed: {type(failure).__name__}.", code=code), may_repeat or not sent
         if response.status_code < 400 or response.status_code in accept:
             return response, False
         error = error_of(response, what)

@@ -8,14 +8,15 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import polars as pl
 
 from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, TableName
 from integration_assets.clients.dynamics_pace import SMALLEST_BATCH
-from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING
-from integration_assets.clients.http import CallError
+from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING, failed
+from integration_assets.clients.http import CallError, PermanentError
 from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES, TABLE_FACTS
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.crm.wire import first_writer_fields, wire
@@ -97,6 +98,9 @@ class _RowSender:
         self._by = by
         self._table = table_name(entity)
         self._first_written = first_writer_fields(entity, by)
+        self._state_columns = frozenset(
+            field.column for field in by.fields[entity] if field.rule in ("state", "status")
+        )
 
     def send(self, rows: Sequence[Delivery]) -> list[Outcome]:
         """One outcome per row, in order."""
@@ -104,7 +108,7 @@ class _RowSender:
         new = [row for row in rows if row.delivered is None]
         known = [row for row in rows if row.delivered is not None]
         try:
-            outcomes |= self._kept_for_cases(known)
+            outcomes |= self._kept_for_cases([row for row in known if _ends(row)])
             outcomes |= self._create(new)
             outcomes |= self._update([row for row in known if row.object_id not in outcomes])
         except CallError as error:
@@ -115,9 +119,12 @@ class _RowSender:
 
     def _create(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
         """Rows that the CRM has not: all that they have is sent, first-writer columns too."""
+        if not rows:
+            return {}
         every = [field.name for field in self._first_written]
-        payloads = [self._wire(row, {}, every) for row in rows]
-        outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)} if rows else {}
+        payloads = [self._made_active(row, self._wire(row, {}, every)) for row in rows]
+        outcomes = {each.row_id: each for each in self._client.create(self._table, payloads)}
+        outcomes |= self._end([row for row in rows if outcomes[row.object_id].ok])
         standing = [row for row in rows if outcomes[row.object_id].code == DUPLICATE]
         return outcomes | self._write_whole(standing, there=True)
 
@@ -137,12 +144,34 @@ class _RowSender:
 
     def _write_whole(self, rows: Sequence[Delivery], *, there: bool) -> dict[str, RowOutcome]:
         """Rows of which is not known what the CRM has in them; in those that are `there`, blanks clear."""
+        kept = self._kept_for_cases([row for row in rows if there and _is_ended(row.desired)])
+        rows = [row for row in rows if row.object_id not in kept]
         if not rows:
-            return {}
+            return kept
         found = self._look([row for row in rows if self._would_fill(row, anew=True)])
         payloads = [self._wire(row, {}, self._lacking(found.get(row.object_id, {})), whole=there) for row in rows]
-        known = [row.object_id for row in rows] if there else []
-        return {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
+        if there:
+            known = [row.object_id for row in rows]
+            return kept | {each.row_id: each for each in self._client.upsert(self._table, payloads, known=known)}
+        payloads = [self._made_active(row, payload) for row, payload in zip(rows, payloads, strict=True)]
+        outcomes = {each.row_id: each for each in self._client.upsert(self._table, payloads)}
+        return outcomes | self._end([row for row in rows if outcomes[row.object_id].ok])
+
+    def _made_active(self, row: Delivery, payload: dict[str, object]) -> dict[str, object]:
+        """What creates a row: in most tables every row begins active, so one that has ended is ended afterwards."""
+        if not _is_ended(row.desired):
+            return payload
+        return {column: value for column, value in payload.items() if column not in self._state_columns}
+
+    def _end(self, created: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        """Ends those of the rows, created a moment ago, that should be ended."""
+        kept = {self._table.primary_id, *self._state_columns}
+        payloads = [
+            {column: value for column, value in self._wire(row, {}, ()).items() if column in kept}
+            for row in created
+            if _is_ended(row.desired)
+        ]
+        return {each.row_id: each for each in self._client.update(self._table, payloads)} if payloads else {}
 
     def _wire(
         self, row: Delivery, delivered: Mapping[str, object], lacking: Sequence[str], *, whole: bool = False
@@ -167,24 +196,41 @@ class _RowSender:
         """Names of the first-writer fields that have no value in a row of the CRM."""
         return tuple(field.name for field in self._first_written if not found.get(field.column))
 
-    def _kept_for_cases(self, rows: Sequence[Delivery]) -> dict[str, RowOutcome]:
-        """The rows that would end although an open case refers to them: left as they are, and asked again daily."""
-        ending = {row.object_id for row in rows if _ends(row)}
-        columns = CASE_REFERENCES.get(self._entity, ())
-        if not ending or not columns:
+    def _kept_for_cases(self, ending: Sequence[Delivery]) -> dict[str, RowOutcome]:
+        """Those of the rows to be ended that an open case refers to: left as they are, and asked again daily.
+
+        All of them, to be tried again soon, where the CRM does not tell which cases are open.
+        """
+        ids = [row.object_id for row in ending]
+        if not ids:
             return {}
         kept: dict[str, RowOutcome] = {}
         cases = TableName(CASES.set_name, CASES.logical_name, CASES.primary_id)
-        for column in columns:
-            for case in self._client.select_where(cases, ["ticketnumber", column], column, ending, "statecode eq 0"):
-                name = case.get("ticketnumber") or case[cases.primary_id]
-                text = f"The open case {name} refers to it; it ends when the case is closed."
-                kept[str(case[column])] = RowOutcome(str(case[column]), False, OPEN_CASE, text, permanent=True)
+        try:
+            for column in CASE_REFERENCES.get(self._entity, ()):
+                for case in self._client.select_where(cases, ["ticketnumber", column], column, ids, "statecode eq 0"):
+                    name = case.get("ticketnumber") or case[cases.primary_id]
+                    text = f"The open case {name} refers to it; it ends when the case is closed."
+                    kept[str(case[column])] = RowOutcome(str(case[column]), False, OPEN_CASE, text, permanent=True)
+        except CallError as error:
+            return {key: replace(failed(key, error), text=_not_told(error), permanent=False) for key in ids}
         return kept
 
 
+def _not_told(error: CallError) -> str:
+    needed = " The application user needs Read on Case (incident), for the whole organisation."
+    return (
+        "It is not ended before the CRM tells whether an open case refers to it."
+        f"{needed if isinstance(error, PermanentError) else ''} {error}"
+    )
+
+
 def _ends(row: Delivery) -> bool:
-    return (row.delivered or {}).get("statecode") == 0 and row.desired.get("statecode") == 1
+    return (row.delivered or {}).get("statecode") == 0 and _is_ended(row.desired)
+
+
+def _is_ended(content: Mapping[str, object]) -> bool:
+    return content.get("statecode") == 1
 
 
 def worklist(entity: str, refused: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.deliveries import Claim, Deliveries, Delivery, Outcome
-from integration_assets.clients.http import CallError, NotAllowedError, PermanentError, TransientError
+from integration_assets.clients.dynamics_rows import NOT_SENT
+from integration_assets.clients.http import (
+    UNREACHABLE,
+    CallError,
+    NotAllowedError,
+    PermanentError,
+    TransientError,
+)
 from integration_assets.clients.lora import LoraClient
 from integration_assets.domain.registry.dialect import PLAIN, Dialect
 from integration_assets.domain.registry.objects import Tenant, lora_class, to_object
@@ -24,6 +31,8 @@ from integration_assets.flows.pipeline import Pipeline, Send
 CLAIM_ROWS = 400
 BUSY_PAUSE_SECONDS = 0.05
 BUSY_LIMIT_SECONDS = 60.0
+_AWAY = frozenset({UNREACHABLE, "503"})
+"""Error codes of a system that is away. A time-out is none of them: a smaller batch may get through."""
 
 
 @dataclass
@@ -88,7 +97,9 @@ def deliver(
     """Claims and sends all due objects of the entity in these areas, batch after batch, and records their outcomes.
 
     Objects that another run is sending at this moment are waited for (at most a minute), because rows sent later may
-    refer to them. `send` answers one outcome per delivery; what it raises rolls back the batches under way.
+    refer to them. An object that failed is not tried again in the same call, and where the system is away for a whole
+    batch, the rest waits for the next run. `send` answers one outcome per delivery; what it raises rolls back the
+    batches under way.
     `claim_rows` says before each batch how many objects it should have.
 
     `workers` is the pool that `send` hands its requests to. Where it is known, the next batch is claimed and handed
@@ -96,25 +107,34 @@ def deliver(
     """
     report = DeliveryReport()
     busy_since: float | None = None
+    away = False
+    now = datetime.now(UTC)
 
     def due() -> AbstractContextManager[Claim]:
-        return deliveries.claim(system, entity, claim_rows(), datetime.now(UTC), areas=areas)
+        return deliveries.claim(system, entity, claim_rows(), now, areas=areas)
 
     with Pipeline(due, send, workers) as pipeline:
         while True:
-            if pipeline.take_in():
+            if not away and pipeline.take_in():
                 busy_since = None
                 continue
             if recorded := pipeline.record_oldest():
                 for row, outcome in recorded:
                     report.count(row, outcome)
+                away = away or _is_away([outcome for _, outcome in recorded])
                 continue
-            if not deliveries.is_busy(system, entity, datetime.now(UTC), areas=areas):
+            if away or not deliveries.is_busy(system, entity, now, areas=areas):
                 return report
             busy_since = busy_since or time.monotonic()
             if time.monotonic() - busy_since > BUSY_LIMIT_SECONDS:
                 return report
             time.sleep(BUSY_PAUSE_SECONDS)
+
+
+def _is_away(outcomes: Sequence[Outcome]) -> bool:
+    """Whether all objects of a batch failed in the same way, because the system could not be reached."""
+    codes = {None if outcome.ok or outcome.permanent else outcome.error_code for outcome in outcomes} - {NOT_SENT}
+    return len(codes) == 1 and codes <= _AWAY
 
 
 def registry_sender(

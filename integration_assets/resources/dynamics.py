@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from integration_assets.clients.dynamics_auth import (
     TokenProvider,
     certificate_credential,
 )
-from integration_assets.clients.http import PermanentError
+from integration_assets.clients.http import PermanentError, TransientError
 from integration_assets.domain.crm.preflight import UnfitCrm, require_fit
 from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.preflight import check_crm
@@ -24,6 +25,8 @@ from integration_assets.settings import MissingSetting, Settings
 
 _checking = threading.Lock()
 """Rows are sent by several threads, which all wait for the one check."""
+_AWAY_SECONDS = 60.0
+"""So long a CRM that did not answer is not asked again whether it is fit."""
 
 
 def token_providers(settings: Settings) -> list[TokenProvider]:
@@ -46,6 +49,8 @@ class DynamicsResource(FromSettings):
 
     _client: DynamicsClient | None = PrivateAttr(default=None)
     _checked: bool = PrivateAttr(default=False)
+    _away: TransientError | None = PrivateAttr(default=None)
+    _away_since: float = PrivateAttr(default=0.0)
 
     def get(self) -> DynamicsClient:
         """The client. Raises MissingSetting where address or credentials are missing."""
@@ -57,12 +62,19 @@ class DynamicsResource(FromSettings):
         """Checks the organisation against what we write, once for a resource, unless crm_preflight is off.
 
         Warnings are told to `warn`. Raises UnfitCrm where rows would be refused or the check is, TransientError where
-        the CRM does not answer.
+        the CRM does not answer, which for a minute is taken to last.
         """
         with _checking:
-            if self.settings.crm_preflight and not self._checked:
+            if not self.settings.crm_preflight or self._checked:
+                return
+            if self._away is not None and time.monotonic() - self._away_since < _AWAY_SECONDS:
+                raise self._away
+            try:
                 self._check(warn)
-                self._checked = True
+            except TransientError as error:
+                self._away, self._away_since = error, time.monotonic()
+                raise
+            self._checked = True
 
     def _check(self, warn: Callable[[str], None]) -> None:
         try:
@@ -83,6 +95,7 @@ class DynamicsResource(FromSettings):
             self._client.close()
             self._client = None
         self._checked = False
+        self._away = None
 
 
 def open_dynamics(settings: Settings) -> DynamicsClient:

@@ -37,9 +37,16 @@ def objects(*names: str, area: str = "5000", value: int = 1) -> pl.DataFrame:
     )
 
 
-def deliver(deliveries: Deliveries, *, now: datetime = NOW, failing: Sequence[str] = (), **outcome: Any) -> list[str]:
+def deliver(
+    deliveries: Deliveries,
+    *,
+    entity: str = "agreements",
+    now: datetime = NOW,
+    failing: Sequence[str] = (),
+    **outcome: Any,
+) -> list[str]:
     """Deliver everything that is due; returns the business keys in the order in which they were handed out."""
-    with deliveries.claim("lora", "agreements", 1000, now) as claim:
+    with deliveries.claim("lora", entity, 1000, now) as claim:
         claim.record(
             [
                 Outcome(row.object_id, False, error_code="500", error_text="broken", **outcome)
@@ -249,6 +256,28 @@ def test_another_fingerprint_algorithm_sends_nothing_again(deliveries: Deliverie
     assert list(deliveries.unread("lora", "agreements", None)) == ["id-b"]
     assert deliveries.counts("lora", "agreements") == {"delivered": 2, "failed": 1}
     assert deliveries.desire("lora", "agreements", objects("a", value=2)) == DesireCounts(0, 1, 0)
+
+
+def test_a_new_column_without_values_changes_nothing(deliveries: Deliveries) -> None:
+    deliveries.desire("lora", "customers", objects("a", "b", "c"))
+    deliver(deliveries, entity="customers", failing=["id-c"])
+    more = objects("a", "b", "c").with_columns(email=pl.lit(None, pl.String))
+    assert deliveries.difference("lora", "customers", more)["change"].to_list() == ["create"]
+    seen: list[DesireCounts] = []
+    assert deliveries.desire("lora", "customers", more, check=seen.append) == DesireCounts(0, 0, 3)
+    assert seen == [DesireCounts(0, 0, 3)]
+    assert deliver(deliveries, entity="customers") == []
+    # What is sent later has the column.
+    with deliveries.claim("lora", "customers", 9, NOW + timedelta(days=1)) as claim:
+        assert [row.desired for row in claim.rows] == [{"name": "c", "value": 1, "email": None}]
+    filled = more.with_columns(email=pl.when(pl.col("name") == "b").then(pl.lit("b@example.dk")))
+    assert deliveries.desire("lora", "customers", filled) == DesireCounts(0, 1, 2)
+    with deliveries.claim("lora", "customers", 9, NOW) as claim:
+        assert [row.delivered for row in claim.rows] == [{"name": "b", "value": 1, "email": None}]
+    # Taken back, and without the column again.
+    assert deliveries.desire("lora", "customers", more) == DesireCounts(0, 1, 2)
+    assert deliveries.desire("lora", "customers", objects("a", "b", "c")) == DesireCounts(0, 0, 3)
+    assert deliver(deliveries, entity="customers") == []
 
 
 def test_reading_back(deliveries: Deliveries) -> None:

@@ -116,6 +116,27 @@ def test_the_bad_rows_of_a_batch_are_found_with_few_requests_and_the_others_sent
     assert len(server.seen) - 1 <= 11 * len(bad)
 
 
+@pytest.mark.parametrize("code", ["0x80044150", "0x80044151"])
+def test_an_overloaded_database_is_no_fault_of_a_row_and_gets_smaller_batches(code: str) -> None:
+    with serving([Reply(500, error(code, "SQL timeout expired."))]) as server:
+        client = client_of(server, batch_size=400)
+        outcomes = client.update(TABLE, [{"accountid": row_id, "name": "n"} for row_id in many(400)])
+    assert {(outcome.ok, outcome.code, outcome.permanent) for outcome in outcomes} == {(False, code, False)}
+    assert {seen.path for seen in server.seen} == {message("UpdateMultiple")}
+    assert len(server.seen) == FAST.attempts_500
+    assert client.batch_rows("accounts") == 200
+
+
+def test_a_crm_that_cannot_be_reached_is_told_from_one_that_does_not_answer_in_time() -> None:
+    with serving([Reply(204)]) as server:
+        pass
+    (outcome,) = client_of(server).update(TABLE, [{"accountid": IDS[0], "name": "n"}])
+    assert (outcome.ok, outcome.code, outcome.permanent) == (False, "unreachable", False)
+    with serving([Reply(drop=True)]) as server:
+        (outcome,) = client_of(server).update(TABLE, [{"accountid": IDS[0], "name": "n"}])
+    assert (outcome.ok, outcome.code, outcome.permanent) == (False, "no_answer", False)
+
+
 def test_a_single_bad_row_needs_no_second_request() -> None:
     with serving([Reply(400, TOO_LONG)]) as server:
         (outcome,) = client_of(server).update(TABLE, [{"accountid": IDS[0], "name": "n"}])

@@ -1,27 +1,32 @@
 """Rows sent to a CRM (the sandbox over HTTP) in which people work too: cases, their own values, deleted rows."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
-from integration_assets.cache.deliveries import Delivery, Outcome
+from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cache.refused import refused
 from integration_assets.cache.store import Cache
 from integration_assets.clients.dynamics import DynamicsClient
-from integration_assets.clients.dynamics_auth import FormTokens
+from integration_assets.clients.dynamics_auth import FormTokens, StaticTokens
 from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.gates import GateClosed
+from integration_assets.flows import delivery as flows_delivery
 from integration_assets.flows.crm import LINKS, OPEN_CASE, SYSTEM, deliver_rows, link_sender, row_sender, worklist
 from integration_assets.flows.delivery import DeliveryReport
 from integration_assets.sandbox import dataverse
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
-from integration_assets_tests.clients.wire import FAST
+from integration_assets_tests.clients.wire import FAST, Reply, serving
 from integration_assets_tests.flows.crm_city import AREA, ORDER, city, in_crm, row_id
 from integration_assets_tests.sandbox.loopback import running
 
@@ -85,8 +90,11 @@ def deliver(store: Cache, client: DynamicsClient) -> DeliveryReport:
     return report
 
 
-def send(client: DynamicsClient, entity: str, desired: dict[str, Any], delivered: dict[str, Any] | None) -> Outcome:
-    (outcome,) = row_sender(client, entity)([Delivery(row_id(entity, 1), "1", desired, delivered, 0)])
+def send(
+    client: DynamicsClient, entity: str, desired: dict[str, Any], delivered: dict[str, Any] | None, number: int = 1
+) -> Outcome:
+    row = Delivery(row_id(entity, number), str(number), desired, delivered, 0)
+    (outcome,) = row_sender(client, entity)([row])
     return outcome
 
 
@@ -115,6 +123,72 @@ def test_a_row_that_an_open_case_refers_to_ends_when_the_case_is_closed(
     office.do("PATCH", f"incidents({case})", {"statecode": 1, "statuscode": 5})
     assert send(client, "accounts", ACCOUNT | ENDED, ACCOUNT).ok
     assert in_crm(client, "accounts")[key]["statecode"] == 1
+
+
+def test_after_a_lost_cache_too_an_open_case_keeps_a_row(client: DynamicsClient, office: Office) -> None:
+    assert send(client, "accounts", ACCOUNT, None).ok
+    key = row_id("accounts", 1)
+    case = "00000000-0000-4000-8000-000000000001"
+    office.do(
+        "POST",
+        "incidents",
+        {
+            "incidentid": case,
+            "title": "A",
+            "ticketnumber": "CAS-7",
+            "customerid_account@odata.bind": f"/accounts({key})",
+        },
+    )
+    outcome = send(client, "accounts", ACCOUNT | ENDED, None)
+    assert (outcome.ok, outcome.error_code, outcome.permanent) == (False, OPEN_CASE, True)
+    assert in_crm(client, "accounts")[key]["statecode"] == 0
+    office.do("PATCH", f"incidents({case})", {"statecode": 1, "statuscode": 5})
+    assert send(client, "accounts", ACCOUNT | ENDED, None).ok
+    assert in_crm(client, "accounts")[key]["statecode"] == 1
+
+
+def test_a_row_that_has_ended_is_created_active_and_then_ended() -> None:
+    """Most tables take no state where a row is created (IsValidForCreate)."""
+    first, second = row_id("agreements", 1), row_id("agreements", 2)
+    active = {"ava_name": "Aftale", "statecode": 0, "statuscode": 1}
+    with serving([Reply(204)]) as server:
+        outcomes = row_sender(DynamicsClient(server.url, StaticTokens("t"), policy=FAST), "agreements")(
+            [Delivery(first, "1", active | ENDED, None, 0), Delivery(second, "2", active, None, 0)]
+        )
+    assert [outcome.ok for outcome in outcomes] == [True, True]
+    kind = {"@odata.type": "Microsoft.Dynamics.CRM.ava_aftale"}
+    assert [(seen.path.rpartition(".")[2], seen.json["Targets"]) for seen in server.seen] == [
+        (
+            "CreateMultiple",
+            [kind | {"ava_aftaleid": first, "ava_name": "Aftale"}, kind | {"ava_aftaleid": second, **active}],
+        ),
+        ("UpdateMultiple", [kind | {"ava_aftaleid": first, **ENDED}]),
+    ]
+
+
+def test_where_cases_may_not_be_read_only_ending_rows_wait(crm: tuple[Store, str], client: DynamicsClient) -> None:
+    first, second, third = ({**ACCOUNT, "ava_kundenummer": str(number)} for number in (1, 2, 3))
+    assert send(client, "accounts", first, None, 1).ok
+    assert send(client, "accounts", second, None, 2).ok
+    no_cases = {"users": {CREDENTIALS["crm_client_id"]: {"without": ["prvReadIncident"]}}}
+    httpx.post(f"{crm[1]}/_behaviour", json=no_cases).raise_for_status()
+    ids = [row_id("accounts", number) for number in (1, 2, 3)]
+    outcomes = row_sender(client, "accounts")(
+        [
+            Delivery(ids[0], "1", first | ENDED, first, 0),
+            Delivery(ids[1], "2", second | {"name": "Other"}, second, 0),
+            Delivery(ids[2], "3", third, None, 0),
+        ]
+    )
+    assert [(outcome.ok, outcome.permanent) for outcome in outcomes] == [(False, False), (True, False), (True, False)]
+    assert "needs Read on Case (incident)" in (outcomes[0].error_text or "")
+    assert {key: (row["name"], row["statecode"]) for key, row in in_crm(client, "accounts").items()} == {
+        ids[0]: ("Varme", 0),
+        ids[1]: ("Other", 0),
+        ids[2]: ("Varme", 0),
+    }
+    httpx.post(f"{crm[1]}/_behaviour", json={"users": None}).raise_for_status()
+    assert send(client, "accounts", ACCOUNT | ENDED, ACCOUNT).ok
 
 
 def test_an_address_that_people_wrote_first_is_kept(client: DynamicsClient, office: Office) -> None:
@@ -201,3 +275,33 @@ def test_what_a_check_refuses_is_not_even_desired(store: Cache, client: Dynamics
         store.deliveries.desire(SYSTEM, "accounts", frame, check=check)
     assert seen == [(1, 2, 1)]
     assert store.deliveries.counts(SYSTEM, "accounts") == {"delivered": 3}
+
+
+@pytest.mark.parametrize(
+    ("codes", "batches"),
+    [
+        (("unreachable",), 1),
+        (("503", "not_sent"), 1),
+        (("0x80044151",), 3),
+        (("unreachable", "0x80040217"), 3),
+    ],
+)
+def test_what_failed_is_not_tried_again_in_a_run_and_a_system_that_is_away_is_left_alone(
+    cache: sa.Engine, codes: tuple[str, ...], batches: int
+) -> None:
+    deliveries = Deliveries(cache, Cipher.from_secret("tests"), backoff_base_seconds=0.001)
+    deliveries.desire(SYSTEM, "accounts", city(range(30))["accounts"])
+    sent: list[list[str]] = []
+
+    def failing(rows: Sequence[Delivery]) -> list[Outcome]:
+        sent.append([row.object_id for row in rows])
+        time.sleep(0.01)
+        return [
+            Outcome(row.object_id, ok=False, error_code=codes[number % len(codes)]) for number, row in enumerate(rows)
+        ]
+
+    report = flows_delivery.deliver(deliveries, SYSTEM, "accounts", failing, claim_rows=lambda: 10)
+    assert len(sent) == batches
+    assert len({key for keys in sent for key in keys}) == 10 * batches == report.failed
+    # The next run tries all of them.
+    assert deliveries.due(datetime.now(UTC))["count"].sum() == 30

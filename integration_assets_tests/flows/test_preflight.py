@@ -30,6 +30,7 @@ from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets.settings import Settings
+from integration_assets_tests.clients.wire import Reply, serving
 from integration_assets_tests.sandbox.loopback import running
 
 CLIENT_ID = "55555555-5555-4555-8555-555555555555"
@@ -95,7 +96,9 @@ def test_a_healthy_organisation_has_no_findings(client: DynamicsClient) -> None:
 
 def test_everything_that_is_mapped_is_needed() -> None:
     needed = {table.logical_name: table for table in needed_tables("Varme")}
-    assert {"contact", "account", "ava_kunderolle", "ava_aftale", "ava_installation", "ava_adresse"} == set(needed)
+    assert {"contact", "account", "ava_kunderolle", "ava_aftale", "ava_installation", "ava_adresse", "incident"} == set(
+        needed
+    )
     mapped = sum(len(fields) for fields in FIELDS.values())
     assert mapped == sum(len(table.columns) + len(table.lookups) for table in needed.values())
     lengths = {column.name: column.longest for column in needed["contact"].columns}
@@ -183,6 +186,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, tuple[str, ...]]] = {
     "privilege missing": (
         role("prvCreateava_aftale", "prvAppendava_aftale"), "error", "ava_aftale",
         ("lacks the privileges Create, Append", "Security roles")),
+    "cases not readable": (
+        role("prvReadIncident"), "error", "incident", ("lacks the privilege Read",)),
     "lookups not allowed": (
         role("prvAppendToava_adresse"), "error", "ava_adresse", ("lacks the privilege AppendTo",)),
 }  # fmt: skip
@@ -211,7 +216,7 @@ def test_a_user_with_a_narrow_role_is_warned_of_once_a_table(client: DynamicsCli
     switch(**role(depth="Basic"))
     found = check_crm(client, "Varme")
     assert {finding.severity for finding in found} == {"warning"}
-    assert len(found) == 6
+    assert len(found) == 7
     assert all("not for the whole organisation" in finding.text for finding in found)
 
 
@@ -313,6 +318,25 @@ def test_a_crm_that_is_away_only_fails_the_rows() -> None:
 
     (outcome,) = gated(sender([]), away)([DELIVERY])
     assert (outcome.ok, outcome.permanent) == (False, False)
+
+
+def test_a_crm_that_is_away_is_not_asked_again_for_every_batch(
+    settings: Settings, end_of_run: dg.InitResourceContext
+) -> None:
+    with serving([Reply(503)]) as server:
+        away = settings.model_copy(update={"crm_url": server.url, "crm_token_url": f"{server.url}/token"})
+        resource = DynamicsResource(settings=away)
+        send = gated(sender([]), lambda: resource.require_fit(pytest.fail))
+        (first,) = send([DELIVERY])
+        asked = len(server.seen)
+        (second,) = send([DELIVERY])
+        assert len(server.seen) == asked > 0
+        resource.teardown_after_execution(end_of_run)
+        send([DELIVERY])
+        assert len(server.seen) > asked
+        resource.teardown_after_execution(end_of_run)
+    assert first == second
+    assert (first.ok, first.permanent, first.error_code) == (False, False, "503")
 
 
 def test_a_crm_that_lets_nobody_in_ends_the_delivery() -> None:

@@ -27,7 +27,7 @@ class NeededLookup:
 
 @dataclass(frozen=True)
 class NeededTable:
-    """A table that rows are written to.
+    """A table that rows are written to, or only read from.
 
     `links` are its many-to-many relationships, `keys` the columns of its alternate keys, `messages` the bulk messages,
     `rights` what the application user must be allowed to do (Create, Read, Write, Append, AppendTo).

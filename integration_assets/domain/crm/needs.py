@@ -3,7 +3,7 @@
 from typing import Final
 
 from integration_assets.domain.crm.field import Field
-from integration_assets.domain.crm.fields import ACTIVE, AGREEMENT_CONTACTS, INACTIVE, TABLE_FACTS
+from integration_assets.domain.crm.fields import ACTIVE, AGREEMENT_CONTACTS, CASES, INACTIVE, TABLE_FACTS
 from integration_assets.domain.crm.mapping import COUNTRY
 from integration_assets.domain.crm.metadata import NeededColumn, NeededLookup, NeededTable
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
@@ -44,8 +44,12 @@ _LOGICAL_NAMES: Final = {facts.set_name: facts.logical_name for facts in TABLE_F
 
 
 def needed_tables(utility: str, by: CrmMapping = STANDARD) -> list[NeededTable]:
-    """The tables of the mapping with all that is written into them; `utility` is the one that is delivered (Varme)."""
-    return [_table(entity, utility, by) for entity in TABLE_FACTS]
+    """The tables of the mapping with all that is written into them, and cases, which are only read.
+
+    `utility` is the one that is delivered (Varme).
+    """
+    cases = NeededTable(CASES.logical_name, CASES.set_name, CASES.primary_id, columns=(), rights=("Read",))
+    return [*(_table(entity, utility, by) for entity in TABLE_FACTS), cases]
 
 
 def _table(entity: str, utility: str, by: CrmMapping) -> NeededTable:

@@ -165,7 +165,9 @@ def _near(name: str, names: Mapping[str, object]) -> str:
 
 
 def _access(table: NeededTable, column: NeededColumn, found: FoundColumn) -> Iterator[Finding]:
-    if not (found.creatable and found.updatable):
+    # Most tables make every row active, and take its state in an update only.
+    creatable = found.creatable or found.kind in ("State", "Status")
+    if not (creatable and found.updatable):
         yield _error(
             table,
             column.name,
@@ -292,7 +294,7 @@ def _messages(table: NeededTable, there: FoundTable) -> Iterator[Finding]:
             f"The table does not take {', '.join(missing)}: its rows are sent one by one in batches, which is slower.",
             "Nothing needs to be done; Dataverse decides which tables take bulk messages.",
         )
-    if not there.change_tracking:
+    if "Write" in table.rights and not there.change_tracking:
         yield _warning(
             table,
             None,

@@ -217,6 +217,8 @@ def _relationship(schema: Schema, table: Table, lookup: Lookup) -> dict[str, Any
 def _attribute(table: Table, attribute: Attribute) -> dict[str, Any]:
     type_name = _ATTRIBUTE_TYPES[attribute.kind]
     found = _column(table, attribute.name, type_name, attribute.writable) | {"IsSecured": attribute.secured}
+    if attribute.kind == "state" and table.logical != "account":  # as most tables have it: rows are made active
+        found["IsValidForCreate"] = False
     if attribute.max_length is not None:
         found["MaxLength"] = attribute.max_length
     if attribute.options:
