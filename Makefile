@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests wait for servers half of their time, so there are more of them at once than cores.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 2) // 2)")
 
 .PHONY: run test test-slow ui lint types arrows check bench clean
 
@@ -31,7 +33,7 @@ arrows: $(STAMP)
 check: lint types arrows
 
 test: check
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -n auto --dist loadfile -m slow
