@@ -101,8 +101,9 @@ def test_a_day_writes_only_what_its_changed_rows_touch(played: Played, day: int,
 @pytest.mark.parametrize("day", range(DAYS + 1))
 @pytest.mark.parametrize("system", ["lora", "dataverse"])
 def test_no_object_is_written_twice_on_a_day(played: Played, day: int, system: str) -> None:
-    """By the same message. A company whose form or code changed is PUT and its former values are PATCHed to it, and a row
-    that has ended already is created by one message and ended by another: two writes, one delivery."""
+    """By the same message: a company whose form or code changed is PUT and its former values are PATCHed to it, a row
+    that has ended already is created by one message and ended by another. That is two writes and one delivery.
+    """
     sent = [
         (each["method"], each["path"].rsplit("/", 1)[-1], name)
         for each in writes(played.requests[day])
