@@ -11,7 +11,6 @@ from integration_assets.clients import odata_batch
 from integration_assets.clients.dynamics_pace import BatchSizes
 from integration_assets.clients.dynamics_rows import (
     DUPLICATE,
-    NOT_SENT,
     OVERLOADED,
     RowOutcome,
     Sendable,
@@ -22,7 +21,7 @@ from integration_assets.clients.dynamics_rows import (
     outcome_of,
 )
 from integration_assets.clients.dynamics_session import Session, request_id
-from integration_assets.clients.http import CallError, TransientError, error_of, json_body
+from integration_assets.clients.http import NOT_SENT, CallError, TransientError, error_of, json_body
 from integration_assets.clients.odata_batch import Operation
 
 Message = Literal["CreateMultiple", "UpdateMultiple", "UpsertMultiple"]

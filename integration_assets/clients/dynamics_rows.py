@@ -22,9 +22,6 @@ STALE: Final = "0x80060882"
 MISSING: Final = frozenset({"0x80040217", "0x80060891"})
 """There is no such row: the one that was to be changed, or one that it points at."""
 
-NOT_SENT: Final = "not_sent"
-"""Code of a row that was not tried, because a batch before it failed as a whole."""
-
 OVERLOADED: Final = frozenset({"0x80044150", "0x80044151"})
 """The CRM's database failed, or did not answer in time: no fault of a row, and smaller batches may get through."""
 

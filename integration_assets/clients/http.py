@@ -42,6 +42,8 @@ _NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
 _NEVER_SENT = (*_NOT_REACHED, httpx.PoolTimeout)
 UNREACHABLE: Final = "unreachable"
 """Code of the error where no connection could be made."""
+NOT_SENT: Final = "not_sent"
+"""Code of what was not tried, because something before it failed as a whole."""
 # How a server says that it knows us not: TLS 1.2 answers a missing certificate with a plain handshake failure.
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 

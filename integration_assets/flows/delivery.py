@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.deliveries import Claim, Deliveries, Delivery, Outcome
-from integration_assets.clients.dynamics_rows import NOT_SENT
 from integration_assets.clients.http import (
+    NOT_SENT,
     UNREACHABLE,
     CallError,
     NotAllowedError,
