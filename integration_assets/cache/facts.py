@@ -47,10 +47,14 @@ COPY fact_journal
 
 
 class Asked(NamedTuple):
-    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again."""
+    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again.
+
+    Calls that follow each other and name the same group are all carried out, or none of them.
+    """
 
     process_id: str
     call: Call
+    group: str = ""
 
 
 class Refusal(NamedTuple):
