@@ -52,7 +52,9 @@ FOLLOWED: Final = pl.Schema(
 )
 """How far agreements are followed; see the table agreement_followed."""
 
-_READ: Final = pl.Schema({"event_id": pl.Int64, **EVENTS, "outcome": pl.String, "why": pl.String, "settled_on": pl.Date})
+_READ: Final = pl.Schema(
+    {"event_id": pl.Int64, **EVENTS, "outcome": pl.String, "why": pl.String, "settled_on": pl.Date}
+)
 
 _CARRIED_OUT = """
 UPDATE agreement_event AS e SET outcome = 'carried_out', why = NULL, settled_on = %(as_of)s
@@ -163,4 +165,3 @@ class AgreementEvents:
         wanted = None if areas is None else sorted(areas)
         with self._engine.connect() as connection:
             return fetch(connection, query, _READ, [after, wanted, wanted])
-

@@ -7,8 +7,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache import snapshots
-from integration_assets.cache.agreement_events import AgreementEvents
 from integration_assets.cache.adoptions import Adoptions
+from integration_assets.cache.agreement_events import AgreementEvents
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries

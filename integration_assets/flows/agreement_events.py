@@ -91,9 +91,7 @@ def derive_events(
     )
 
 
-def _derived(
-    changed: pl.DataFrame, ids: ObjectIds, book: TariffBook, as_of: date
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _derived(changed: pl.DataFrame, ids: ObjectIds, book: TariffBook, as_of: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and what is followed then, of the agreements that changed: those first that give days back."""
     rows = changed.with_columns(ids.series("agreement", changed["customer_number"]).alias("agreement_id"))
     told: list[tuple[tuple[bool, date], list[dict[str, Any]]]] = []
@@ -182,10 +180,14 @@ def _without_product(states: pl.DataFrame) -> pl.DataFrame:
         "Installation {} of customer {}: no row of the tariff table products fits its number, supply area and meter "
         "type. Its facts stay as they are until one does."
     )
-    return states.filter(pl.col("told").is_null()).select(
-        pl.concat_str("installation", "customer_number", separator="/").alias("record_key"),
-        pl.lit("no_product").alias("reason"),
-        pl.format(sentence, "installation", "customer_number").alias("text"),
-        "customer_number",
-        "supply_area",
-    ).select(list(FOUND))
+    return (
+        states.filter(pl.col("told").is_null())
+        .select(
+            pl.concat_str("installation", "customer_number", separator="/").alias("record_key"),
+            pl.lit("no_product").alias("reason"),
+            pl.format(sentence, "installation", "customer_number").alias("text"),
+            "customer_number",
+            "supply_area",
+        )
+        .select(list(FOUND))
+    )

@@ -103,7 +103,8 @@ class TariffBook(NamedTuple):
 
     def values_of(self, product: str, edition: str) -> Mapping[str, Value]:
         """The values of an edition; none where the book has no such edition (any more)."""
-        return next((one.values for one in self.editions.get(product, ()) if one.name == edition), {})
+        found = [one.values for one in self.editions.get(product, ()) if one.name == edition]
+        return found[0] if found else {}
 
 
 def fingerprint(document: Document) -> str:
