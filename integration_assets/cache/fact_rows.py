@@ -16,19 +16,20 @@ from pydantic_core import from_json, to_json
 
 from integration_assets.domain.facts.call_rows import row_of
 from integration_assets.domain.facts.calls import Call
-from integration_assets.domain.facts.days import INFINITY, moment_after
+from integration_assets.domain.facts.days import INFINITY, last_day, moment_after
 from integration_assets.domain.facts.exchange import contract_rows, contracts_of
 from integration_assets.domain.facts.operands import Operands, Relation
 from integration_assets.domain.facts.reading import BadExchange
 from integration_assets.domain.facts.store import (
+    NO_LINE,
     Binding,
     Entry,
     Fact,
     FactSlice,
     Installation,
     Line,
+    LineKey,
     Provenance,
-    SliceRow,
     first_day,
 )
 from integration_assets.domain.facts.values import Value, frozen
@@ -70,9 +71,10 @@ def installation_of(name: str, slices: str, contracts: str, operands: Operands) 
     try:
         document: Any = from_json(slices)
         by = [Provenance(_BINDINGS[binding], *owner) for binding, *owner in document["by"]]
-        lines = {
-            (operand, season): _line(operand, pieces, by, operands) for operand, season, pieces in document["lines"]
-        }
+        pieces: dict[LineKey, list[Any]] = {}
+        for operand, season, several in document["lines"]:
+            pieces.setdefault((operand, season), []).extend(several)
+        lines = {key: _line(key[0], several, by, operands) for key, several in pieces.items()}
         kept = contracts_of(from_json(contracts))
     except BadExchange:
         raise
@@ -101,10 +103,13 @@ def entry_texts(entry: Entry) -> tuple[str, str, str, str, str, str]:
     """Call, log, hooks, follow-ups, removed and added slices of a journal entry as JSON texts. Raises NotStorable."""
     removed: list[list[Any]] = []
     added: list[list[Any]] = []
-    for change in entry.changes:
-        gone, new = change.difference
-        removed += [_changed(row) for row in gone]
-        added += [_changed(row) for row in new]
+    for key, after in entry.after.items():
+        before = entry.before.get(key, NO_LINE)
+        for inactive, was, now in ((0, before.active, after.active), (1, before.inactive, after.inactive)):
+            if was is not now:
+                old, new = list(was), list(now)
+                removed += [_changed(key, piece, inactive) for piece in old if piece not in new]
+                added += [_changed(key, piece, inactive) for piece in new if piece not in old]
     hooks = [[one.point, one.contract, one.old.isoformat(), one.new.isoformat()] for one in entry.followed]
     follow_ups = [plain_call(call) for call in entry.follow_ups]
     documents = (plain_call(entry.call), entry.log, hooks, follow_ups, removed, added)
@@ -117,9 +122,9 @@ def plain_call(call: Call) -> dict[str, Any]:
     row = row_of(call)
     container = row.get("container")
     if container:
-        row["container"] = {name: _plain(value) for name, value in container.items()}
+        row["container"] = {name: _number(value) for name, value in container.items()}
     if "value" in row:
-        row["value"] = _plain(row["value"])
+        row["value"] = _number(row["value"])
     return row
 
 
@@ -133,8 +138,8 @@ def encoded(document: object) -> str:
 
 def _told(piece: FactSlice, places: dict[Provenance, int], *, inactive: int) -> list[Any]:
     value, provenance, previous, was_cut, billed = piece.value
-    last = None if piece.end is None else date.fromordinal(piece.end.toordinal() - 1).isoformat()
-    told = [first_day(piece).isoformat(), last, _plain(value), places.setdefault(provenance, len(places))]
+    place = places.setdefault(provenance, len(places))
+    told = [first_day(piece).isoformat(), _last_day(piece), _plain(value), place]
     if inactive or previous is not None or billed is not None or was_cut:
         told += _trimmed(inactive, previous, was_cut, billed)
     return told
@@ -177,14 +182,17 @@ def _line(operand: str, pieces: Sequence[Sequence[Any]], by: Sequence[Provenance
         raise BadExchange(f"Operand {operand}: two active slices overlap. {error}") from None
 
 
-def _changed(row: SliceRow) -> list[Any]:
-    operand, season, first, last, inactive, fact = row
-    value, provenance, previous, was_cut, billed = fact
-    told = [operand, season, first.isoformat(), None if last == INFINITY else last.isoformat(), _plain(value)]
+def _changed(key: LineKey, piece: FactSlice, inactive: int) -> list[Any]:
+    value, provenance, previous, was_cut, billed = piece.value
+    told = [*key, first_day(piece).isoformat(), _last_day(piece), _plain(value)]
     told += [provenance.binding.value, *provenance[1:]]
     if inactive or previous is not None or billed is not None or was_cut:
-        told += _trimmed(int(inactive), previous, was_cut, billed)
+        told += _trimmed(inactive, previous, was_cut, billed)
     return told
+
+
+def _last_day(piece: FactSlice) -> str | None:
+    return None if piece.end is None else last_day(piece.end).isoformat()
 
 
 def _named(told: list[Any]) -> dict[str, Any]:
@@ -201,9 +209,16 @@ def _in_order(piece: Sequence[Any]) -> tuple[str, int, str]:
     return piece[0], piece[4] if len(piece) > 4 else 0, piece[1] or INFINITY.isoformat()
 
 
-def _plain(value: Value | list[Any]) -> object:
-    if type(value) is Decimal:
-        return float(value)
-    if isinstance(value, tuple | list):
-        return [_plain(cast("Value", part)) for part in value]
-    return value
+def _number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_number(part) for part in cast("list[Any]", value)]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _plain(value: Value) -> object:
+    """A value as JSON has it: decimal numbers as its own."""
+    if type(value) is str:
+        return value
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return float(value) if isinstance(value, Decimal) else value

@@ -48,8 +48,8 @@ FROM unnest(%s::text[], %s::text[]) AS asked(installation, process_id)
 JOIN fact_journal AS j ON j.installation = asked.installation AND j.process_id = asked.process_id
 """
 _WRITE = """
-UPDATE installation_fact AS f SET slices = n.slices::jsonb, contracts = n.contracts::jsonb, changed_at = now()
-FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(installation, slices, contracts)
+UPDATE installation_fact AS f SET slices = n.slices, contracts = n.contracts, changed_at = now()
+FROM json_to_recordset(%s::json) AS n(installation text, slices jsonb, contracts jsonb)
 WHERE f.installation = n.installation
 """
 _NOTE = """
@@ -92,10 +92,10 @@ class Done(NamedTuple):
 
 
 class _Worked(NamedTuple):
-    """What became of the calls of an installation: its number, slices and contracts as they are stored from now on, and
-    the lines of its journal entries; none where nothing changed."""
+    """What became of the calls of an installation: its number, slices and contracts as one JSON text, and the lines of
+    its journal entries; none where nothing changed."""
 
-    stored: tuple[str, str, str]
+    stored: str
     entries: list[str]
     known: int
     refusals: list[Refusal]
@@ -166,7 +166,7 @@ class Facts:
             worked = [_worked(name, stored[name], calls, known.get(name, {}), rules) for name, calls in asked.items()]
             changed = [one for one in worked if one.entries]
             if changed:
-                cursor.execute(_WRITE, [list(column) for column in zip(*(one.stored for one in changed), strict=True)])
+                cursor.execute(_WRITE, [f"[{','.join(one.stored for one in changed)}]"])
                 with cursor.copy(_NOTE) as copy:
                     copy.write("".join(entry for one in changed for entry in one.entries))
         refusals = tuple(refusal for one in worked for refusal in one.refusals)
@@ -190,7 +190,7 @@ def _worked(
         installation = installation_of(name, *stored, rules.operands)
     except BadExchange as error:
         why = f"Installation {name}: its stored facts cannot be read, and stay as they are. {error}"
-        return _Worked((name, "", ""), [], 0, [Refusal(name, one.process_id, why) for one in asked])
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
     entries: list[Entry] = []
     refusals: list[Refusal] = []
     known = 0
@@ -223,13 +223,15 @@ def _worked(
             installation = tried
             entries += done
     if not entries:
-        return _Worked((name, "", ""), [], known, refusals)
+        return _Worked("", [], known, refusals)
     try:
         lines = [_noted(name, entry) for entry in entries]
-        return _Worked((name, *documents_of(installation)), lines, known, refusals)
+        slices, contracts = documents_of(installation)
+        told = f'{{"installation":{encoded(name)},"slices":{slices},"contracts":{contracts}}}'
+        return _Worked(told, lines, known, refusals)
     except NotStorable as error:
         why = f"Installation {name}: its facts cannot be stored, {error}. They stay as they were."
-        return _Worked((name, "", ""), [], 0, [Refusal(name, one.process_id, why) for one in asked])
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
 
 
 def _is_same(call: Call, noted: object) -> bool:
