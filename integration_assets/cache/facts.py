@@ -127,11 +127,17 @@ class Facts:
         return None if row is None else installation_of(name, row[0], row[1], operands)
 
     def slices(self, name: str) -> list[dict[str, Any]] | None:
-        """The slices of an installation as rows of the exchange format; None where nothing is stored of it."""
+        """The slices of an installation as rows of the exchange format; None where nothing is stored of it.
+
+        Raises BadExchange where they cannot be read.
+        """
         query = sa.text("SELECT slices FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
             document = connection.scalar(query, {"name": name})
-        return None if document is None else rows_of_document(document)
+        try:
+            return None if document is None else rows_of_document(document)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise BadExchange(f"The stored facts of installation {name} cannot be read: {error!r}.") from None
 
     def journal(self, name: str) -> list[dict[str, Any]]:
         """The processes of an installation, the first one first: the columns of fact_journal.
