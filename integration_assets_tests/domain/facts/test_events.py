@@ -185,5 +185,5 @@ JULY, APRIL = date(2025, 7, 1), date(2025, 4, 1)
 def test_each_period_has_the_facts_of_its_product(
     what: str, wishes: list[AgreementState], facts: list[tuple[date, date | None, object]]
 ) -> None:
-    """A process runs one template over its whole generation period; the calls that follow it give later periods back."""
+    """A process runs one template over its whole generation period; the calls after it give later periods back."""
     assert facts_of(*wishes) == facts, what
