@@ -1,7 +1,6 @@
 """`integration-assets settings`: every setting with its default and its meaning, and what is in force here."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -14,8 +13,8 @@ PREFIX = str(Settings.model_config.get("env_prefix"))
 INTRODUCTION = f"""# Configuration
 
 Everything is read from the environment (prefix `{PREFIX}`), then `.env`, then the JSON file that
-`{PREFIX}SETTINGS_FILE` names (the sandbox writes one). Secrets belong into the environment. Lists and tables are given as
-JSON. `integration-assets settings` shows what is in force, without secrets."""
+`{PREFIX}SETTINGS_FILE` names (the sandbox writes one). Secrets belong into the environment. Lists and tables are
+given as JSON. `integration-assets settings` shows what is in force, without secrets."""
 
 GENERAL = "General"
 SECTIONS = {
