@@ -230,9 +230,8 @@ class Accounts:
     def counts(self, areas: Sequence[str] | None) -> dict[str, int]:
         """How many accounts (of these areas) there are by status; superseded ones are `superseded`."""
         with self._engine.connect() as connection:
-            return dict(
-                connection.execute(sa.text(_COUNTS), {"areas": None if areas is None else list(areas)}).tuples().all()
-            )
+            rows = connection.execute(sa.text(_COUNTS), {"areas": None if areas is None else list(areas)})
+            return {row[0]: row[1] for row in rows}
 
     def _write(self, part: pl.DataFrame, today: date, now: datetime) -> tuple[int, int, int]:
         rows = part.with_columns(pl.col("issues").list.join("\n").alias("issue_texts")).drop("issues")

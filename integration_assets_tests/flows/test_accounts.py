@@ -29,7 +29,8 @@ IN = date(2024, 1, 1)
 MALO, OTHER_MALO = "41373559241", "48662918097"
 QUIET = {
     "accounts_created", "contracts_linked", "accounts_reassigned", "accounts_superseded", "contracts_waiting",
-    "contracts_revised", "contracts_gone", "accounts_calculated", "accounts_changed", "accounts_left", "accounts_failed",
+    "contracts_revised", "contracts_gone", "accounts_calculated", "accounts_changed", "accounts_left",
+    "accounts_failed",
 }  # fmt: skip
 
 
