@@ -22,6 +22,7 @@ from integration_assets.cache.store import Cache
 from integration_assets.domain.accounts.contracts import KEY, LINKS, Entities, changes, contract_links
 from integration_assets.domain.accounts.decision import LinkedContract, Order, Outcome, to_decide_again
 from integration_assets.domain.accounts.derived import COLLECTIONS, Issue, Status, derived
+from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.source import REJECTIONS
 from integration_assets.domain.tables import (
@@ -31,6 +32,7 @@ from integration_assets.domain.tables import (
     RESOLVED_CONSUMPTION_ADDRESSES,
     RESOLVED_CUSTOMERS,
 )
+from integration_assets.flows.agreement_events import annulled_agreements
 
 MARKET_LOCATIONS: Final = pl.Schema({"installation_number": pl.String, "market_location": pl.String})
 NO_COLLECTIONS: Final = COLLECTIONS.to_frame()
@@ -118,10 +120,14 @@ def follow_contracts(
 ) -> Followed:
     """Creates or updates accounts from the billing contracts of the supply areas; what did not change costs nothing.
 
-    Contracts of other areas that wait for an installation that is in these are decided again too.
+    Contracts of other areas that wait for an installation that is in these are decided again too. A contract that was
+    annulled never had a day: it is shown by no account.
     """
     entities = _entities(cache, areas, market_locations)
     customers = entities.customers["customer_number"].unique()
+    annulled = annulled_agreements(cache, areas)
+    agreed = entities.customers.filter(~pl.col("customer_number").is_in(annulled.implode()))
+    entities = entities._replace(customers=agreed)
     known = cache.account_links.contracts(customers)
     entities = _with_meters_elsewhere(cache, entities, known)
     named = contract_links(entities, known.select(LINKS.names()))
@@ -185,6 +191,15 @@ def open_collections(cache: Cache) -> pl.DataFrame:
     """The customers with claims under collection (COLLECTIONS)."""
     del cache  # no claims are kept yet
     return NO_COLLECTIONS
+
+
+def delivered_targets(cache: Cache) -> dict[str, pl.Series]:
+    """The ids of the rows that were delivered to the CRM and may be pointed at, by entity set."""
+    return {
+        facts.set_name: pl.Series(cache.deliveries.object_ids("crm", entity, None, delivered=True), dtype=pl.String)
+        for entity, facts in TABLE_FACTS.items()
+        if entity != "customer_roles"
+    }
 
 
 def read_market_locations(file: Path | None) -> pl.DataFrame:

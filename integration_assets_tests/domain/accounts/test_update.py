@@ -4,9 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from integration_assets.domain.accounts.decision import to_decide_again
-from integration_assets.domain.accounts.marking import Calculated, Mark, Reason, reasons_to_mark
 from integration_assets.domain.accounts.update import (
     AccountState,
     BillingContract,
@@ -15,6 +12,9 @@ from integration_assets.domain.accounts.update import (
     contract_that_counts,
     updated,
 )
+
+from integration_assets.domain.accounts.decision import to_decide_again
+from integration_assets.domain.accounts.marking import Calculated, Mark, Reason, reasons_to_mark
 
 TODAY = date(2025, 7, 1)
 NOW = datetime(2025, 7, 1, 5, tzinfo=UTC)
