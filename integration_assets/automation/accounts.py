@@ -4,7 +4,8 @@ Marking follows the calendar: rows begin and end at midnight. Updating looks for
 asks for runs of the supply areas that have some; the CRM gets what changed by the same run.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -36,11 +37,11 @@ def account_marking() -> None:
     mark_what_is_overtaken()
 
 
+_ACCOUNTS = dg.AssetSelection.assets(ACCOUNTS)
 account_update = dg.define_asset_job(
     "update_installation_accounts",
     # The delivery to the CRM is part of the code location only where it is configured.
-    selection=dg.AssetSelection.assets(ACCOUNTS)
-    | (dg.AssetSelection.assets(ACCOUNTS).downstream() & dg.AssetSelection.groups("crm")),
+    selection=_ACCOUNTS | (_ACCOUNTS.downstream() & dg.AssetSelection.groups("crm")),
     description="Brings the installation accounts of supply areas up to date, and the CRM with them.",
 )
 
@@ -57,16 +58,19 @@ def accounts_updated(
     context: dg.ScheduleEvaluationContext, cache: CacheResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """The supply areas with marked accounts; those that an update had to leave as they were wait for another mark."""
-    known = known_areas(context.instance)
     moment = context.scheduled_execution_time.astimezone(COPENHAGEN)
-    wanted = set(cache.get().accounts.areas_to_update()) & set(known)
-    if not wanted:
-        return dg.SkipReason("No installation account is marked.")
+    marked = cache.get().accounts.areas_to_update()
+    requests = update_requests(marked, known_areas(context.instance), moment.date(), moment.isoformat())
+    return requests or dg.SkipReason("No installation account is marked.")
+
+
+def update_requests(marked: Collection[str], known: Sequence[str], as_of: date, moment: str) -> list[dg.RunRequest]:
+    """Runs that update the accounts of the marked areas among the known ones; `moment` tells one tick from the next."""
     return [
         dg.RunRequest(
             job_name=account_update.name,
-            run_key=f"accounts:{moment.isoformat()}:{first}:{last}",
-            tags={**range_tags(first, last), AS_OF_TAG: moment.date().isoformat()},
+            run_key=f"accounts:{moment}:{first}:{last}",
+            tags={**range_tags(first, last), AS_OF_TAG: as_of.isoformat()},
         )
-        for first, last in contiguous_ranges(sorted(wanted), known)
+        for first, last in contiguous_ranges(list(marked), known)
     ]
