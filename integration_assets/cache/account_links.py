@@ -62,6 +62,14 @@ SELECT n.*, CAST(:reasons AS text[]), 1, now() FROM unnest(CAST(:ids AS text[]),
   CAST(:installations AS text[]), CAST(:numbers AS text[]), CAST(:superseding AS text[]), CAST(:doubles AS boolean[]),
   CAST(:areas AS text[])) AS n
 """
+_OF_CUSTOMER: Final = """
+SELECT account_id FROM account_contract WHERE customer_number = :number
+UNION SELECT account_id FROM installation_account WHERE customer_number = :number
+"""
+_ERASE_UNLINKED: Final = """
+DELETE FROM installation_account AS a WHERE a.account_id = ANY(:ids)
+  AND NOT EXISTS (SELECT FROM account_contract AS c WHERE c.account_id = a.account_id)
+"""
 _FORGET: Final = """
 DELETE FROM account_contract WHERE (customer_number, installation) IN
   (SELECT * FROM unnest(CAST(:customers AS text[]), CAST(:installations AS text[])))
@@ -71,7 +79,7 @@ _FOUND: Final = """
 CREATE TEMP TABLE found (customer_number text, installation text, supply_area text, missing text) ON COMMIT DROP
 """
 _NO_LONGER_WAITING: Final = """
-DELETE FROM account_waiting AS w WHERE customer_number = ANY(:customers) AND NOT EXISTS
+DELETE FROM account_waiting AS w WHERE (customer_number = ANY(:customers) OR supply_area = ANY(:areas)) AND NOT EXISTS
   (SELECT FROM found AS f WHERE f.customer_number = w.customer_number AND f.installation = w.installation)
 """
 _WAIT: Final = """
@@ -166,17 +174,34 @@ class AccountLinks:
             query = f"SELECT {columns} FROM account_waiting ORDER BY supply_area, customer_number, installation"
             return fetch(connection, query, WAITING, [])
 
-    def wait(self, customers: pl.Series, waiting: pl.DataFrame, today: date) -> None:
-        """Makes `waiting` (KEY, supply_area, missing) all that waits of these customers; the first day is kept."""
-        known = self.waiting().filter(pl.col("customer_number").is_in(customers.implode()))
-        if waiting.is_empty() and known.is_empty():
+    def wait(self, areas: Sequence[str], customers: pl.Series, waiting: pl.DataFrame, today: date) -> None:
+        """Makes `waiting` (KEY, supply_area, missing) all that waits in these areas and of these customers, of any
+        area; the first day is kept. A customer who has left the source waits no more."""
+        concerned = pl.col("customer_number").is_in(customers.implode()) | pl.col("supply_area").is_in(list(areas))
+        if waiting.is_empty() and self.waiting().filter(concerned).is_empty():
             return
         rows = waiting.select(*KEY, "supply_area", pl.col("missing").list.join(","))
         with self._engine.begin() as connection:
             connection.execute(sa.text(_FOUND))
             copy_in(connection, "found", rows)
-            connection.execute(sa.text(_NO_LONGER_WAITING), {"customers": customers.to_list()})
+            connection.execute(sa.text(_NO_LONGER_WAITING), {"customers": customers.to_list(), "areas": list(areas)})
             connection.execute(sa.text(_WAIT), {"today": today})
+
+    def erase(self, customer_number: str, *, dry_run: bool = False) -> int:
+        """Takes out what is linked to a customer number, what waits of it, and the accounts that nothing else is linked
+        to; how many rows. Accounts that show other contracts too are marked. A dry run takes all of it back."""
+        number = {"number": customer_number}
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            accounts = connection.execute(sa.text(_OF_CUSTOMER), number).scalars().all()
+            gone = sum(
+                connection.execute(sa.text(f"DELETE FROM {table} WHERE customer_number = :number"), number).rowcount
+                for table in ("account_contract", "account_waiting")
+            )
+            gone += connection.execute(sa.text(_ERASE_UNLINKED), {"ids": accounts}).rowcount
+            mark_accounts(connection, accounts, Reason.LINKED)
+            if dry_run:
+                transaction.rollback()
+        return gone
 
     def _link(
         self, events: Sequence[LinkEvent], order: Order, new_id: Callable[[str], str]

@@ -16,6 +16,7 @@ SENTENCES = {
     "ended_parties": "parties whose names, numbers and contact data were blanked in deliveries",
     "register_answers": "answers of the registers that nobody needs",
     "vanished_rows": "rows that vanished from their source",
+    "installation_accounts": "installation accounts of ended customers, and the contracts that they showed",
     "closed_rejections": "closed rejections",
     "closed_drift": "objects that once differed from what was delivered",
     "journal_rows": "rows of the journal",

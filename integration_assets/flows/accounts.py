@@ -139,7 +139,7 @@ def follow_contracts(
         pending, schema={**dict.fromkeys(KEY, pl.String), "missing": pl.List(pl.String)}, orient="row"
     )
     waiting = waiting.join(named.select(*KEY, "supply_area"), on=list(KEY))
-    cache.account_links.wait(customers, waiting, today)
+    cache.account_links.wait(areas, customers, waiting, today)
     cache.account_links.unlink(changed.gone)
     return Followed(
         Counter(decision.outcome for decision in report.decisions.values()),
