@@ -4,9 +4,10 @@ An update writes an account only while its mark is the one that was read before 
 meanwhile is not lost, and any number of workers may update at once.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
@@ -116,6 +117,25 @@ _WRITTEN = (
 )
 
 
+_FIND = """
+SELECT * FROM installation_account AS a WHERE a.installation = :number OR a.customer_number = :number
+  OR a.account_id = :number OR a.market_location = :number
+  OR a.account_id IN (SELECT account_id FROM account_contract WHERE customer_number = :number)
+ORDER BY a.superseded_by IS NOT NULL, a.installation, a.contract_start, a.account_id
+"""
+_CONTRACTS_OF = """
+SELECT * FROM account_contract WHERE account_id = :account ORDER BY "start", customer_number, installation
+"""
+_ADD_PROSPECT = """
+INSERT INTO installation_account (account_id, party_id, market_location, supply_area, mark_reasons, mark_version,
+  marked_at)
+SELECT :id, :party, :number, :area, ARRAY['NEVER_CALCULATED'], 1, now()
+ON CONFLICT DO NOTHING
+"""
+_NOTE = """
+UPDATE installation_account SET user_fields = (user_fields - CAST(:cleared AS text[])) || CAST(:kept AS jsonb)
+WHERE account_id = :id
+"""
 _COUNTS = """
 SELECT CASE WHEN superseded_by IS NULL THEN lower(coalesce(status, 'not_calculated')) ELSE 'superseded' END, count(*)
 FROM installation_account WHERE (CAST(:areas AS text[]) IS NULL OR supply_area = ANY(:areas)) GROUP BY 1 ORDER BY 1
@@ -226,6 +246,31 @@ class Accounts:
         listed = None if areas is None else list(areas)
         with self._engine.connect() as connection:
             return fetch(connection, query, ISSUES, [listed, listed])
+
+    def find(self, number: str) -> list[dict[str, Any]]:
+        """The accounts of a customer number, of an installation or of an id: all columns, and `contracts` as rows.
+
+        A customer number finds the accounts that it is linked to, whichever contract they show today.
+        """
+        with self._engine.connect() as connection:
+            accounts = [dict(row) for row in connection.execute(sa.text(_FIND), {"number": number}).mappings()]
+            for account in accounts:
+                rows = connection.execute(sa.text(_CONTRACTS_OF), {"account": account["account_id"]}).mappings()
+                account["contracts"] = [dict(row) for row in rows]
+        return accounts
+
+    def add_prospect(self, account_id: str, party_id: str, market_location: str, supply_area: str) -> bool:
+        """Makes an account of a customer at a market location, before any contract; whether there was none yet."""
+        given = {"id": account_id, "party": party_id, "number": market_location, "area": supply_area}
+        with self._engine.begin() as connection:
+            return connection.execute(sa.text(_ADD_PROSPECT), given).rowcount == 1
+
+    def note(self, account_id: str, fields: Mapping[str, str | None]) -> bool:
+        """Sets fields that belong to people, or clears them (None); whether there is such an account."""
+        kept = {name: value for name, value in fields.items() if value is not None}
+        given = {"id": account_id, "kept": json.dumps(kept), "cleared": sorted(set(fields) - set(kept))}
+        with self._engine.begin() as connection:
+            return connection.execute(sa.text(_NOTE), given).rowcount == 1
 
     def counts(self, areas: Sequence[str] | None) -> dict[str, int]:
         """How many accounts (of these areas) there are by status; superseded ones are `superseded`."""
