@@ -62,6 +62,9 @@ SELECT installation, count(*) || ':' || sum(micros) AS stamp FROM (
 """In which state the rows of each installation are. Numbers of changes, not the latest one: transactions may end in
 another order than they began in."""
 
+_NO_LOOPS = "SET LOCAL enable_nestloop = off"
+"""The planner takes the stamps for a few rows, and would go through all of them for each account."""
+
 _MARK = f"""
 WITH stamps AS ({_STAMPS.format(chosen="")}),
 found AS (
@@ -172,6 +175,7 @@ class Accounts:
                     sa.text("CREATE TEMP TABLE collected (customer_number text, installation text) ON COMMIT DROP")
                 )
                 copy_in(connection, "collected", collections.select(list(COLLECTIONS)))
+                connection.execute(sa.text(_NO_LOOPS))
                 parameters = {"today": today, "areas": None if areas is None else list(areas)}
                 for (reasons,) in connection.execute(sa.text(_MARK), parameters):
                     for reason in reasons:
@@ -203,6 +207,7 @@ class Accounts:
         """Those of the accounts that are still marked (MARKED). To be read before what the accounts are made of."""
         installations = [installation for _, installation in ids if installation is not None]
         with self._engine.connect() as connection:
+            connection.execute(sa.text(_NO_LOOPS))
             return copy_out(connection, _MARKED, MARKED, [installations, [name for name, _ in ids]])
 
     def write(self, updates: pl.DataFrame, today: date, now: datetime) -> WriteReport:

@@ -65,14 +65,17 @@ def expected(town: BillingTown, ever: set[Key], today: date) -> dict[Key, dict[s
         for installation in (name for name, place in town.place_of.items() if place == one.place):
             last = FAR if one.moved_out is None else one.moved_out - DAY
             held.setdefault((party_of(one), installation), []).append(Contract(one.number, one.moved_in, last))
-    ever |= held.keys()
+    ever.update(held)
     found: dict[Key, dict[str, Any]] = {}
     for party, installation in ever:
         contract = contract_that_counts(held.get((party, installation), []), today)
         meters = town.meters[installation]
-        number, (kind, *_) = next(
-            (number, meter) for number, meter in enumerate(meters) if meter[1] <= today and (meter[2] is None or today < meter[2])
-        )  # fmt: skip
+        holding = [
+            (number, kind)
+            for number, (kind, first, last) in enumerate(meters)
+            if first <= today and (last is None or today < last)  # type: ignore[operator]
+        ]
+        ((number, kind),) = holding
         shown = {"status": "PROSPECT", "customer_number": None, "contract_start": None, "contract_end": None,
                  "meter_number": f"{installation}-{number}"}  # fmt: skip
         if contract is not None:

@@ -46,11 +46,11 @@ def shown(contracts: Sequence[Contract], meters: Sequence[Meter], today: date) -
     status = "PROSPECT"
     if contract is not None:
         status = "FUTURE" if contract.first > today else "ENDED" if contract.last < today else "ACTIVE"
-    ended = contract is None or contract.last == FAR
+    last = FAR if contract is None else contract.last
     return {
         "status": status,
         "customer_number": None if contract is None else contract.number,
         "contract_start": None if contract is None else contract.first,
-        "contract_end": None if ended else contract.last + timedelta(days=1),
+        "contract_end": None if last == FAR else last + timedelta(days=1),
         "meter_number": holding[0].number if holding else None,
     }
