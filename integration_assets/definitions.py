@@ -2,8 +2,26 @@
 
 import dagster as dg
 
-from integration_assets.assets import addresses, billing, crm, drift, kmd_ee, lora, notifications, read_back, resolved
-from integration_assets.assets.outside import OUTSIDE
+from integration_assets.assets import (
+    accounts,
+    addresses,
+    billing,
+    crm,
+    crm_accounts,
+    drift,
+    kmd_ee,
+    lora,
+    notifications,
+    read_back,
+    resolved,
+)
+from integration_assets.assets.outside import outside_assets
+from integration_assets.automation.accounts import (
+    account_marking,
+    account_update,
+    accounts_marked_daily,
+    accounts_updated,
+)
 from integration_assets.automation.jobs import (
     address_register,
     follow_relations,
@@ -33,7 +51,7 @@ from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing, accounts]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -42,8 +60,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     Nothing is opened here; a setting that is missing is named by the run that needs it.
     """
     cache = CacheResource(settings=settings)
+    delivers_accounts = settings.crm_accounts_table is not None
+    outside = outside_assets([crm_accounts.CRM_ACCOUNTS] if delivers_accounts else [])
+    modules = [*ASSET_MODULES, *([crm_accounts] if delivers_accounts else [])]
     return dg.Definitions(
-        assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
+        assets=[*outside, *dg.load_assets_from_modules(modules)],
         asset_checks=[reference_checks, drift_checks],
         jobs=[
             main_flow,
@@ -51,9 +72,19 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             register_notifications,
             follow_relations,
             registry_reconciliation,
+            account_marking,
+            account_update,
             retention,
         ],
-        schedules=[nightly, registers_nightly, relations_nightly, registry_drift_daily, retention_daily],
+        schedules=[
+            nightly,
+            registers_nightly,
+            relations_nightly,
+            registry_drift_daily,
+            retention_daily,
+            accounts_marked_daily,
+            accounts_updated,
+        ],
         sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
             "cache": cache,

@@ -180,6 +180,11 @@ class Settings(BaseSettings):
     crm_mapping_file: Path | None = Field(
         default=None, description="JSON file with what differs from the standard mapping (docs/crm_mapping.md)"
     )
+    crm_accounts_table: str | None = Field(
+        default=None,
+        description="Logical name of the custom table for installation accounts (with its entity set behind a slash "
+        "where that is not the name with an s); unset: they are not delivered",
+    )
     crm_endings: dict[EndingEntity, Ending] = Field(
         default={},
         description='How rows end, by entity, JSON: {"agreements": "update"}; deactivate (default) or update: '
@@ -193,6 +198,16 @@ class Settings(BaseSettings):
     )
     crm_preflight: bool = Field(
         default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
+    )
+
+    account_order: Literal["purpose", "document"] = Field(
+        default="purpose",
+        description="When an installation account is made: purpose looks for one with the market location first, "
+        "document only where the customer has one with the installation",
+    )
+    market_locations_file: Path | None = Field(
+        default=None,
+        description="CSV file with installation_number and market_location (MaLo-ID or GSRN), which KMD EE has not",
     )
 
     address_register_url: str | None = Field(default=None, description="Base URL of the register's file downloads")

@@ -1,5 +1,7 @@
 """The outside systems as external assets: where the lineage starts and where it ends."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 OWNERS = ["team:integration"]
@@ -42,6 +44,12 @@ DYNAMICS = _outside(
 )
 
 OUTSIDE = [KMD_EE, ADDRESS_REGISTER, PERSON_REGISTER, COMPANY_REGISTER, TARIFF_FILES, LORA, DYNAMICS]
+
+
+def outside_assets(further: Sequence[dg.AssetKey] = ()) -> list[dg.AssetSpec]:
+    """The outside systems, with `further` assets that are delivered to Dynamics."""
+    return [spec.merge_attributes(deps=further) if spec is DYNAMICS else spec for spec in OUTSIDE]
+
 
 BY_SYSTEM = {
     "KMD EE": KMD_EE.key,

@@ -86,6 +86,12 @@ def vanished_rows(before: datetime, living: Collection[str], undated: Collection
     return found
 
 
+def accounts_of(parties: Collection[str]) -> list[Expired]:
+    """The installation accounts of these parties, and the contracts that they show."""
+    named = {"parties": sorted(parties)}
+    return [Expired(table, "party_id = ANY(:parties)", named) for table in ("account_contract", "installation_account")]
+
+
 def answers_under(subjects: Collection[tuple[str, str]], before: date | None = None) -> Expired:
     """Register answers by service and subject; those given before a day, where one is named."""
     services, keys = [service for service, _ in subjects], [subject for _, subject in subjects]

@@ -7,6 +7,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache import snapshots
+from integration_assets.cache.account_links import AccountLinks
+from integration_assets.cache.accounts import Accounts
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.agreement_events import AgreementEvents
 from integration_assets.cache.cipher import Cipher
@@ -55,6 +57,16 @@ class Cache:
     def adoptions(self) -> Adoptions:
         """Which uuids our objects have in a registry that had them before us."""
         return Adoptions(self.engine)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Installation accounts: their marks and what they show."""
+        return Accounts(self.engine)
+
+    @cached_property
+    def account_links(self) -> AccountLinks:
+        """Which billing contracts installation accounts show, and which ones wait."""
+        return AccountLinks(self.engine)
 
     @cached_property
     def rejections(self) -> Rejections:

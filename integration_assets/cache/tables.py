@@ -347,6 +347,110 @@ fact_journal = sa.Table(
 )
 """Every process that was carried out: its call, whether and why it generated, the slices it removed and added."""
 
+installation_account = sa.Table(
+    "installation_account",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("party_id", sa.Text, nullable=False),
+    sa.Column("installation", sa.Text),
+    sa.Column("market_location", sa.Text),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("superseded_by", sa.Text),
+    sa.Column("is_double", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("status", sa.Text),
+    sa.Column("customer_number", sa.Text),
+    sa.Column("contract_start", sa.Date),
+    sa.Column("contract_end", sa.Date),
+    sa.Column("utility", sa.Text),
+    sa.Column("address_line", sa.Text),
+    sa.Column("address_id", sa.Text),
+    sa.Column("meter_number", sa.Text),
+    sa.Column("meter_type", sa.Text),
+    sa.Column("product", sa.Text),
+    sa.Column("tariff_facts", sa.Text),
+    sa.Column("billing_line", sa.Text),
+    sa.Column("billing_address_id", sa.Text),
+    sa.Column("open_collection", sa.Boolean),
+    sa.Column("user_fields", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    sa.Column("issues", sa.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
+    sa.Column("mark_reasons", sa.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
+    sa.Column("mark_version", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("marked_at", _INSTANT),
+    sa.Column("left_version", sa.BigInteger),
+    sa.Column("last_calculated_on", sa.Date),
+    sa.Column("last_calculated_at", _INSTANT),
+    sa.Column("linked_stamp", sa.Text),
+    sa.Column("next_begins_on", sa.Date),
+    sa.Column("next_ended_on", sa.Date),
+    sa.Column("created_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("changed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+)
+"""Installation accounts: what joins a customer (party) and an installation, with the fields of today that are derived
+from what they are linked with.
+
+`user_fields` belong to people and are never written by an update. A mark is a set of reasons with a version that grows
+whenever it is set; `left_version` is the one at which an update found rows that contradict each other, and left the
+account as it was. `linked_stamp` tells in which state the installation's rows were when the account was calculated;
+`next_begins_on` and `next_ended_on` are the first days after that on which a row of it begins, or has ended. Doubles
+are made by the literal order of checks only, and are the only ones that share a customer's installation or number."""
+_STANDING = "superseded_by IS NULL AND NOT is_double"
+sa.Index(
+    "uq_installation_account_installation",
+    installation_account.c.party_id,
+    installation_account.c.installation,
+    unique=True,
+    postgresql_where=sa.text(_STANDING),
+)
+sa.Index(
+    "uq_installation_account_market_location",
+    installation_account.c.party_id,
+    installation_account.c.market_location,
+    unique=True,
+    postgresql_where=sa.text(_STANDING),
+)
+sa.Index("ix_installation_account_installation", installation_account.c.installation)
+sa.Index("ix_installation_account_supply_area", installation_account.c.supply_area)
+sa.Index(
+    "ix_installation_account_marked",
+    installation_account.c.supply_area,
+    postgresql_where=sa.text("mark_reasons <> '{}'::text[]"),
+)
+
+account_contract = sa.Table(
+    "account_contract",
+    metadata,
+    sa.Column("customer_number", sa.Text, primary_key=True),
+    sa.Column("installation", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, nullable=False),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("party_id", sa.Text, nullable=False),
+    sa.Column("consumption_place", sa.BigInteger),
+    sa.Column("market_location", sa.Text),
+    sa.Column("start", sa.Date),
+    sa.Column("end", sa.Date),
+    sa.Column("address_line", sa.Text),
+    sa.Column("address_id", sa.Text),
+    sa.Column("billing_line", sa.Text),
+    sa.Column("billing_address_id", sa.Text),
+    sa.Column("changed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+)
+"""Billing contracts (aftaler) on installations as they were linked last, and the account that shows them. `end` is the
+first day after; `market_location` as told, valid or not. One that leaves the window of the source stays as known."""
+sa.Index("ix_account_contract_account_id", account_contract.c.account_id)
+sa.Index("ix_account_contract_supply_area", account_contract.c.supply_area)
+
+account_waiting = sa.Table(
+    "account_waiting",
+    metadata,
+    sa.Column("customer_number", sa.Text, primary_key=True),
+    sa.Column("installation", sa.Text, primary_key=True),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("missing", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("since", sa.Date, nullable=False),
+)
+"""Billing contracts of which no account can be made yet, and what each of them lacks."""
+sa.Index("ix_account_waiting_supply_area", account_waiting.c.supply_area)
+
 agreement_event = sa.Table(
     "agreement_event",
     metadata,

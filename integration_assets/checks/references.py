@@ -11,7 +11,7 @@ from integration_assets.resources.cache import CacheResource
 
 _BY_SET = {facts.set_name: entity for entity, facts in TABLE_FACTS.items()}
 _LOOKUPS = [
-    (entity, field) for entity, fields in FIELDS.items() for field in fields if field.kind == "lookup" and field.target
+    (entity, field) for entity in CRM_TABLES for field in FIELDS[entity] if field.kind == "lookup" and field.target
 ]
 
 

@@ -3,7 +3,6 @@
 from rich.console import Console
 from rich.table import Table
 
-from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.crm.markdown import COLUMNS, document, rows
 from integration_assets.domain.crm.tables import MappingFault
 from integration_assets.flows.crm_mapping import mapping_in_force
@@ -21,7 +20,7 @@ def show_mapping(*, markdown: bool) -> int:
         print(document(by))
         return 0
     console = Console(width=None if Console().is_terminal else 200, highlight=False)
-    for entity, facts in TABLE_FACTS.items():
+    for entity, facts in by.tables.items():
         table = Table(*COLUMNS, title=f"{entity} → {facts.set_name}", title_justify="left")
         for row in rows(entity, by):
             table.add_row(*row)

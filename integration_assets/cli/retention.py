@@ -17,6 +17,7 @@ SENTENCES = {
     "ended_agreements": "agreements on installations whose events and facts the books need no more",
     "register_answers": "answers of the registers that nobody needs",
     "vanished_rows": "rows that vanished from their source",
+    "installation_accounts": "installation accounts of ended customers, and the contracts that they showed",
     "closed_rejections": "closed rejections",
     "closed_drift": "objects that once differed from what was delivered",
     "journal_rows": "rows of the journal",

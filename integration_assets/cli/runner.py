@@ -7,15 +7,17 @@ cursor moves on only after the runs it stands for succeeded, so that a killed pr
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import dagster as dg
 from rich.console import Console
 
+from integration_assets.automation.accounts import update_requests
 from integration_assets.automation.jobs import main_flow
 from integration_assets.automation.runs import UNFINISHED
+from integration_assets.automation.sensors import known_areas
 from integration_assets.cli.instance import opened, use_instance
 from integration_assets.definitions import build_definitions
 from integration_assets.resources.business_day import COPENHAGEN
@@ -80,7 +82,7 @@ class DayRunner:
             due = self._settle("due_again")
             run_ids += due
             if not due and not self._waiting():
-                return run_ids + self.scheduled("relations_nightly")
+                return run_ids + self._accounts() + self.scheduled("relations_nightly")
             time.sleep(0 if due else FIRST_PAUSE_SECONDS)
         raise RunFailed("Deliveries are due again and again; the next run tries them once more.")
 
@@ -94,6 +96,17 @@ class DayRunner:
         moment = datetime.fromisoformat(f"{self.settings.business_day}T03:30:00").replace(tzinfo=COPENHAGEN)
         context = dg.build_schedule_context(instance=self._instance, scheduled_execution_time=moment)
         return self.carry_out(schedule.evaluate_tick(context).run_requests or [])
+
+    def _accounts(self) -> list[str]:
+        """Marks installation accounts and updates those that no run of the day has updated; returns the run ids."""
+        run_ids = self.scheduled("accounts_marked_daily")
+        cache = open_cache(self.settings)
+        try:
+            marked = cache.accounts.areas_to_update()
+        finally:
+            cache.close()
+        as_of = date.fromisoformat(str(self.settings.business_day))
+        return run_ids + self.carry_out(update_requests(marked, known_areas(self._instance), as_of, as_of.isoformat()))
 
     def carry_out(self, requests: Sequence[dg.RunRequest]) -> list[str]:
         """Carries the runs out one after the other, each until it succeeds; returns the run ids. Raises RunFailed."""

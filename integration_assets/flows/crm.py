@@ -17,7 +17,7 @@ from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, Tabl
 from integration_assets.clients.dynamics_pace import SMALLEST_BATCH
 from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING, failed
 from integration_assets.clients.http import CallError, PermanentError
-from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES, TABLE_FACTS
+from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 from integration_assets.domain.crm.wire import first_writer_fields, wire
 from integration_assets.flows.delivery import DeliveryReport, Send, deliver, failure
@@ -33,21 +33,26 @@ _MOST_SENDERS = 12
 """Each holds a connection to the cache."""
 
 
-def table_name(entity: str) -> TableName:
+def table_name(entity: str, by: CrmMapping = STANDARD) -> TableName:
     """The names that the client needs, from the declaration of the mapping."""
-    facts = TABLE_FACTS[entity]
+    facts = by.tables[entity]
     return TableName(facts.set_name, facts.logical_name, facts.primary_id)
 
 
 def deliver_rows(
-    deliveries: Deliveries, client: DynamicsClient, entity: str, send: Send, areas: Sequence[str]
+    deliveries: Deliveries,
+    client: DynamicsClient,
+    entity: str,
+    send: Send,
+    areas: Sequence[str],
+    by: CrmMapping = STANDARD,
 ) -> DeliveryReport:
     """Sends all due rows of an entity in these areas, several batches at once, and records their outcomes.
 
     Each sender claims, sends and records batches of its own, so the CRM is never waited for with nothing under way.
     Towards the end batches get smaller, so that all senders end at about the same time.
     """
-    sized_by = AGREEMENT_CONTACTS.navigation if entity == LINKS else TABLE_FACTS[entity].set_name
+    sized_by = AGREEMENT_CONTACTS.navigation if entity == LINKS else by.tables[entity].set_name
     report = DeliveryReport()
     counts = Counter(deliveries.counts(SYSTEM, entity, areas))
     shares = _Shares(counts.total() - counts["delivered"], min(_SENDERS_PER_USER * client.users, _MOST_SENDERS))
@@ -96,7 +101,7 @@ class _RowSender:
         self._client = client
         self._entity = entity
         self._by = by
-        self._table = table_name(entity)
+        self._table = table_name(entity, by)
         self._first_written = first_writer_fields(entity, by)
         self._state_columns = frozenset(
             field.column for field in by.fields[entity] if field.rule in ("state", "status")

@@ -11,6 +11,11 @@ def mapping_in_force(settings: Settings) -> CrmMapping:
 
     Raises MappingFault where the file does not do: its sentences name everything that is wrong.
     """
+    by = _mapping(settings)
+    return by.with_accounts(settings.crm_accounts_table) if settings.crm_accounts_table else by
+
+
+def _mapping(settings: Settings) -> CrmMapping:
     path = settings.crm_mapping_file
     endings: dict[str, Ending] = {**settings.crm_endings}
     if path is None:

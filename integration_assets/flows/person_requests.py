@@ -125,6 +125,7 @@ def erase(
         _relations,
         _facts,
         _rows,
+        _accounts,
         _rejections,
         _corrections,
         _following,
@@ -319,6 +320,17 @@ def _rows(work: _Erasure) -> Erased:
     if undated:
         why += " Until when there was a row stays without a name, since nothing else tells when the relation ended."
     return Erased("rows of the billing system and what was resolved from them", erased, kept, why)
+
+
+def _accounts(work: _Erasure) -> Erased:
+    """Installation accounts, with the notes that people made on them."""
+    tables = ("account_contract", "account_waiting", "installation_account")
+    there = sum(len(work.rows(table)) for table in tables)
+    erased = work.cache.account_links.erase(work.number, dry_run=work.dry_run)
+    why = "They are derived; nothing is linked to them any more."
+    if there > erased:
+        why = "Accounts of the same persons that show other customer numbers stay, without this one."
+    return Erased("installation accounts and what they showed", erased, max(0, there - erased), why)
 
 
 def _following(work: _Erasure) -> Erased:

@@ -54,6 +54,7 @@ def apply_retention(
         "vanished_rows": retention.vanished_rows(
             since(settings.vanished_rows_kept_days), needed.parties.to_list(), undated.to_list()
         ),
+        "installation_accounts": retention.accounts_of(ended.to_list()),
         "closed_rejections": [retention.old_rejections(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "closed_drift": [retention.old_drift(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "journal_rows": [retention.old_journal(since(settings.journal_kept_days))],

@@ -68,7 +68,7 @@ def truth(store: Store) -> Json:
         "addresses": {each: _address(store, each) for each in sorted(filter(None, pointed_at))},
         "withheld_addresses": sorted(withheld),
         "links": sorted([str(row.number), party] for row in rows for party in _linked(row)),
-        "rejections": _rejections(town, registered, day),
+        "rejections": sorted(_rejections(town, registered, day) + _without_meter(rows, held, day)),
         "facts": facts_today(rows, placed, day),
     }
 
@@ -283,7 +283,21 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
         begun = any(meter[4] <= day for meter in installation.meters)
         if begun and installation.alternative and town.alternatives[installation.alternative].access_id is None:
             refused.append(["resolved/installation_addresses", str(number), "alternative_address_not_found"])
-    return sorted(refused)
+    return refused
+
+
+def _without_meter(
+    rows: list[Customer], held: dict[int, list[tuple[Installation, list[Any]]]], day: str
+) -> list[list[str]]:
+    """Installations of agreements in force that have no meter today: their accounts have nothing to show."""
+    installations = {
+        installation.number
+        for row in rows
+        if row.moved_in <= day and not _ended(row.moved_out, day)
+        for installation, _meter in held[row.number]
+        if not any(meter[4] <= day and not _ended(meter[5], day) for meter in installation.meters)
+    }
+    return [["billing/installation_accounts", str(number), "no_meter"] for number in installations]
 
 
 def _billing_rejections(row: Customer, registered: Registered) -> list[list[str]]:

@@ -188,3 +188,17 @@ def test_dagster_validates_the_workspace(tmp_path: Path) -> None:
     )
     assert validated.returncode == 0, validated.stderr
     assert "BetaWarning" not in validated.stderr
+
+
+def test_installation_accounts_go_to_the_crm_only_where_their_table_is_named(definitions: dg.Definitions) -> None:
+    key = dg.AssetKey(["crm", "installation_accounts"])
+    assert key not in _specs(definitions)
+    configured = build_definitions(Settings(crm_accounts_table="ava_installationskonto"))
+    assert key in configured.resolve_asset_graph().get_ancestor_asset_keys(DYNAMICS)
+    for job in ("main_flow", "update_installation_accounts"):
+        assert key in configured.resolve_job_def(job).asset_layer.selected_asset_keys
+    assert definitions.resolve_job_def("update_installation_accounts").asset_layer.selected_asset_keys == {
+        dg.AssetKey(["billing", "installation_accounts"])
+    }
+    for name in ("accounts_marked_daily", "accounts_updated"):
+        assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"

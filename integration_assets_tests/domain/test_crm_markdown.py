@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from integration_assets.domain.crm.fields import FIELDS, TABLE_FACTS
+from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS
 from integration_assets.domain.crm.markdown import COLUMNS, document, rows
 from integration_assets.domain.crm.tables import STANDARD, changed
 
@@ -18,7 +18,7 @@ def test_it_has_every_column_once() -> None:
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
     names = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.count(" | ") == len(COLUMNS) - 1]
     assert [name for name in names if name != "column"] == [
-        field.name for entity in TABLE_FACTS for field in FIELDS[entity]
+        field.name for entity in (*TABLE_FACTS, INSTALLATION_ACCOUNTS) for field in FIELDS[entity]
     ]
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from integration_assets.domain.crm import mapping
-from integration_assets.domain.crm.fields import FIELDS, TABLE_FACTS
+from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS
 from integration_assets.domain.crm.fitting import MISFITS, rejections
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping, MappingFault, changed
 from integration_assets.domain.crm.values import VALUES
@@ -20,7 +20,7 @@ def accounts(*rows: dict[str, Any], by: CrmMapping = STANDARD) -> Any:
 
 
 def test_every_value_that_the_table_writes_is_known() -> None:
-    assert set(VALUES) == set(FIELDS) == set(TABLE_FACTS)
+    assert set(VALUES) == set(FIELDS) == {*TABLE_FACTS, INSTALLATION_ACCOUNTS}
     for entity, fields in FIELDS.items():
         assert {field.value for field in fields if field.target is None} <= set(VALUES[entity]), entity
 

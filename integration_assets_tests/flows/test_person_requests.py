@@ -163,6 +163,7 @@ def test_after_the_books_are_closed_no_name_or_number_is_left(file: OnFile) -> N
         "address": (2, 0),
         "delivered": (2, 0),
         "rows": (3, 0),
+        "installation": (0, 0),
         "customer": (0, 3),
         "events": (0, 0),
         "subscriptions": (0, 0),

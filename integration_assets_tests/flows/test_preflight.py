@@ -19,9 +19,10 @@ from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cli.app import app
 from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.http import NotAllowedError, PermanentError, TransientError
-from integration_assets.domain.crm.fields import FIELDS
+from integration_assets.domain.crm.fields import FIELDS, TABLE_FACTS
 from integration_assets.domain.crm.needs import needed_tables
 from integration_assets.domain.crm.preflight import UnfitCrm
+from integration_assets.domain.crm.tables import STANDARD, MappingFault
 from integration_assets.flows.preflight import check_crm, gated
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.sandbox import dataverse
@@ -99,7 +100,7 @@ def test_everything_that_is_mapped_is_needed() -> None:
     assert {"contact", "account", "ava_kunderolle", "ava_aftale", "ava_installation", "ava_adresse", "incident"} == set(
         needed
     )
-    mapped = sum(len(fields) for fields in FIELDS.values())
+    mapped = sum(len(FIELDS[entity]) for entity in TABLE_FACTS)
     assert mapped == sum(len(table.columns) + len(table.lookups) for table in needed.values())
     lengths = {column.name: column.longest for column in needed["contact"].columns}
     assert (lengths["firstname"], lengths["middlename"], lengths["lastname"]) == (150, 80, 100)
@@ -407,3 +408,27 @@ def test_command_without_access_or_settings(
     code, _, complaint = command()
     assert code == 3
     assert "crm_client_secret" in complaint
+
+
+def test_the_table_of_installation_accounts_is_needed_only_where_one_is_named(
+    client: DynamicsClient, switch: Switch
+) -> None:
+    named = STANDARD.with_accounts("ava_installationskonto")
+    assert check_crm(client, "Varme", named) == []
+    switch(schema={"ava_installationskonto": {"columns": {"ava_kontostatus": None}}})
+    assert check_crm(client, "Varme") == []
+    (found,) = check_crm(client, "Varme", named)
+    assert (found.severity, found.table, found.column) == ("error", "ava_installationskonto", "ava_kontostatus")
+    switch(schema={"ava_installationskonto": None})
+    assert check_crm(client, "Varme") == []
+    (found,) = check_crm(client, "Varme", named)
+    assert (found.severity, found.table) == ("error", "ava_installationskonto")
+
+
+def test_an_account_table_by_another_name_and_entity_set(client: DynamicsClient, switch: Switch) -> None:
+    switch(schema={"ava_installationskonto": {"set_name": "ava_kontoer"}})
+    assert check_crm(client, "Varme", STANDARD.with_accounts("ava_installationskonto/ava_kontoer")) == []
+    assert check_crm(client, "Varme", STANDARD.with_accounts("ava_installationskonto")) != []
+    for name in ("", "ava konto", "ava_konto/x y"):
+        with pytest.raises(MappingFault, match="names no table"):
+            STANDARD.with_accounts(name)

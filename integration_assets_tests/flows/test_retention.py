@@ -59,6 +59,7 @@ def test_what_is_over_goes_and_a_dry_run_says_so_before(file: OnFile) -> None:
         "ended_agreements": 0,
         "register_answers": 5,  # theirs, and the one about nobody
         "vanished_rows": 6,  # of three tables, two customers each
+        "installation_accounts": 0,
         "closed_rejections": 0,
         "closed_drift": 0,
         "journal_rows": 0,

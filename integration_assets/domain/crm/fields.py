@@ -71,13 +71,17 @@ TABLE_FACTS: Final[dict[str, TableFacts]] = {
 """Dataverse names by entity, in the order in which a row's lookups are met: targets before those who point at them."""
 
 
-_DESCRIPTIONS: Final = {
+INSTALLATION_ACCOUNTS: Final = "installation_accounts"
+"""The entity whose table not every organisation has: it is delivered only where a setting names the table."""
+
+DESCRIPTIONS: Final = {
     "contacts": "Persons and companies as CRM contacts (aktører).",
     "accounts": "Customer relations as CRM accounts (kundeforhold).",
     "customer_roles": "Customer roles (kunderoller): who is what in which customer relation.",
     "agreements": "Agreements (aftaler): the time a customer relation has the place.",
     "installations": "Installations with the meter now in use, under the agreement that owns them.",
     "addresses": "The addresses that CRM rows point at, and only these.",
+    INSTALLATION_ACCOUNTS: "Installation accounts (installationskonti): each customer and installation, as of the day.",
 }
 
 _BUSINESS_KEYS: Final = {
@@ -105,7 +109,7 @@ def _table(entity: str) -> EntityTable:
     return EntityTable(
         asset=("cache", entity),
         key=primary_id,
-        description=_DESCRIPTIONS[entity],
+        description=DESCRIPTIONS[entity],
         columns=(
             Column(
                 primary_id, pl.String, "Primary id of the CRM row: the uuid it has in the registry", _ID_SOURCES[entity]

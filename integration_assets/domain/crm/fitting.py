@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from integration_assets.domain.crm.field import Field
-from integration_assets.domain.crm.fields import ACTIVE, CRM_TABLES, INACTIVE, OPEN_END_IN_CRM, TABLE_FACTS
+from integration_assets.domain.crm.fields import ACTIVE, INACTIVE, OPEN_END_IN_CRM
 from integration_assets.domain.crm.tables import CrmMapping
 
 MISFITS: Final = pl.Schema(
@@ -38,10 +38,10 @@ class Fitted(NamedTuple):
 
 def fit(entity: str, values: pl.DataFrame, by: CrmMapping) -> Fitted:
     """The rows of an entity. `values` has object_id, business_key, supply_area and the entity's values."""
-    fields = by.fields[entity]
+    fields, primary_id = by.fields[entity], by.tables[entity].primary_id
     deactivates = by.deactivates(entity)
     written = values.select(
-        pl.col("object_id").alias(TABLE_FACTS[entity].primary_id),
+        pl.col("object_id").alias(primary_id),
         "business_key",
         "supply_area",
         *(_written(field, deactivates=deactivates).alias(field.name) for field in fields),
@@ -51,9 +51,10 @@ def fit(entity: str, values: pl.DataFrame, by: CrmMapping) -> Fitted:
     watched = [field for field in fields if _may_misfit(field)]
     rejecting = [pl.col(f"problem of {field.name}").is_not_null() for field in watched if field.misfit == "reject"]
     rows = written.filter(~pl.any_horizontal(rejecting)) if rejecting else written
-    table = CRM_TABLES[entity]
+    keys = (primary_id, "business_key", "supply_area")
+    schema = pl.Schema({**dict.fromkeys(keys, pl.String), **{field.name: field.dtype for field in fields}})
     return Fitted(
-        rows.select(table.schema.names()).cast(table.schema).sort("business_key", pl.nth(0), "supply_area"),
+        rows.select(schema.names()).cast(schema).sort("business_key", pl.nth(0), "supply_area"),
         _misfits(written, watched),
     )
 

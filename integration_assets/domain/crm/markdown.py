@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from integration_assets.domain.crm.field import Field
-from integration_assets.domain.crm.fields import CRM_TABLES, TABLE_FACTS
+from integration_assets.domain.crm.fields import DESCRIPTIONS, INSTALLATION_ACCOUNTS
 from integration_assets.domain.crm.tables import CrmMapping
 
 COLUMNS: Final = ("column", "from", "type", "form", "length", "does not fit", "whose", "meaning")
@@ -57,8 +57,10 @@ def rows(entity: str, by: CrmMapping) -> Iterator[tuple[str, ...]]:
 def document(by: CrmMapping) -> str:
     """The whole mapping as Markdown."""
     lines = [_HEAD]
-    for entity, facts in TABLE_FACTS.items():
-        lines += [f"## {entity} → {facts.set_name}", "", CRM_TABLES[entity].description, ""]
+    for entity in dict.fromkeys([*by.tables, INSTALLATION_ACCOUNTS]):
+        facts = by.tables.get(entity)
+        target = facts.set_name if facts else "the table that INTEGRATION_CRM_ACCOUNTS_TABLE names, if any"
+        lines += [f"## {entity} → {target}", "", DESCRIPTIONS[entity], ""]
         lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         lines += ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows(entity, by)]
         lines.append("")

@@ -49,11 +49,11 @@ def needed_tables(utility: str, by: CrmMapping = STANDARD) -> list[NeededTable]:
     `utility` is the one that is delivered (Varme).
     """
     cases = NeededTable(CASES.logical_name, CASES.set_name, CASES.primary_id, columns=(), rights=("Read",))
-    return [*(_table(entity, utility, by) for entity in TABLE_FACTS), cases]
+    return [*(_table(entity, utility, by) for entity in by.tables), cases]
 
 
 def _table(entity: str, utility: str, by: CrmMapping) -> NeededTable:
-    facts = TABLE_FACTS[entity]
+    facts = by.tables[entity]
     written = [field for field in by.fields[entity] if field.owner != "crm"]
     return NeededTable(
         facts.logical_name,
@@ -77,9 +77,9 @@ def _binding_rights(entity: str, by: CrmMapping) -> tuple[str, ...]:
     """Append for who points at others, AppendTo for whom others point at."""
     links = AGREEMENT_CONTACTS
     ends = (links.set_name, links.target_set)
-    own_set = TABLE_FACTS[entity].set_name
+    own_set = by.tables[entity].set_name
     points = own_set in ends or any(field.target for field in by.fields[entity])
-    pointed_at = own_set in ends or any(field.target == own_set for fields in by.fields.values() for field in fields)
+    pointed_at = own_set in ends or any(field.target == own_set for each in by.tables for field in by.fields[each])
     return (*(("Append",) if points else ()), *(("AppendTo",) if pointed_at else ()))
 
 

@@ -27,8 +27,8 @@ def of(asset: str, *columns: str) -> tuple[str, ...]:
     return tuple(f"{asset}.{column}" for column in columns)
 
 
-def _state(asset: str) -> tuple[Field, Field]:
-    sources = of(asset, "valid_to")
+def _state(asset: str, column: str = "valid_to") -> tuple[Field, Field]:
+    sources = of(asset, column)
     return (
         Field(
             "statecode",
@@ -68,6 +68,7 @@ ROLE = "lora/customer_roles"
 AGREEMENT = "lora/agreements"
 INSTALLATION = "lora/installations"
 ADDRESS = "addresses/register"
+ACCOUNT = "billing/installation_accounts"
 
 FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "contacts": (
@@ -347,5 +348,80 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             rule="metres",
         ),
     ),
+    "installation_accounts": (
+        Field(
+            "ava_name",
+            "text",
+            of(ACCOUNT, "customer_number", "installation"),
+            "Customer number and installation number",
+            value="account_number",
+        ),
+        Field("ava_kundenummer", "text", of(ACCOUNT, "customer_number"), "Customer number of the contract that counts"),
+        Field("ava_identifikation", "text", of(ACCOUNT, "installation"), "Installation (InstalNummer)"),
+        Field("ava_maalepunkt", "text", of(ACCOUNT, "market_location"), "MaLo-ID or GSRN (målepunkt), where valid"),
+        Field("ava_kontostatus", "text", of(ACCOUNT, "status"), "PROSPECT, FUTURE, ACTIVE or ENDED"),
+        Field("ava_startdato", "date", of(ACCOUNT, "contract_start"), "First day of the contract that counts"),
+        Field(
+            "ava_slutdato",
+            "date",
+            of(ACCOUNT, "contract_end"),
+            "First day after it; 9999-12-31 = open",
+            rule="open_end",
+        ),
+        Field("ava_maalernummer", "text", of(ACCOUNT, "meter_number"), "Number of the meter of the day"),
+        Field("ava_maalertype", "text", of(ACCOUNT, "meter_type"), "Its type"),
+        Field("ava_produkt", "text", of(ACCOUNT, "product"), "Product of the contract that counts"),
+        Field(
+            "ava_tariffakta",
+            "text",
+            of(ACCOUNT, "tariff_facts"),
+            "Installation facts of the day, JSON by operand",
+            2000,
+            # Half a JSON object is none.
+            misfit="blank",
+        ),
+        Field("ava_inddrivelse", "boolean", of(ACCOUNT, "open_collection"), "Whether a claim is under collection"),
+        Field("ava_aktoer", "lookup", of(ACCOUNT, "party_id"), "The person or company (aktør)", target="contacts"),
+        Field(
+            "ava_kundeforhold",
+            "lookup",
+            of(ACCOUNT, "customer_number"),
+            "The customer relation (kundeforhold)",
+            target="accounts",
+            value="relation_id",
+        ),
+        Field(
+            "ava_aftale",
+            "lookup",
+            of(ACCOUNT, "customer_number"),
+            "The agreement (aftale) that counts",
+            target="ava_aftales",
+            value="agreement_id",
+        ),
+        Field(
+            "ava_installation",
+            "lookup",
+            of(ACCOUNT, "installation"),
+            "The installation",
+            target="ava_installations",
+            value="installation_id",
+        ),
+        Field(
+            "ava_adresse",
+            "lookup",
+            of(ACCOUNT, "address_id"),
+            "Alternative place, else the place of the contract",
+            target="ava_adresses",
+        ),
+        Field(
+            "ava_faktureringsadresse",
+            "lookup",
+            of(ACCOUNT, "billing_address_id"),
+            "Billing address (faktureringsadresse)",
+            target="ava_adresses",
+        ),
+        *_state(ACCOUNT, "status"),
+    ),
 }
-"""The mapped CRM columns of each entity, without the primary id."""
+"""The mapped CRM columns of each entity, without the primary id. Columns that people add to a table are none of them
+and never written."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, cast, get_args
 
 from integration_assets.domain.crm.field import Field, Misfit, Owner, Rule
-from integration_assets.domain.crm.fields import FIELDS
+from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS, TableFacts
 from integration_assets.domain.crm.values import suits, values_of
 
 Ending = Literal["deactivate", "update"]
@@ -34,14 +34,33 @@ class MappingFault(ValueError):
 
 @dataclass(frozen=True)
 class CrmMapping:
-    """The mapped columns of each entity, and how its rows end (those not named become inactive)."""
+    """The mapped columns of each entity, how its rows end (those not named become inactive), and the tables in force.
+
+    `tables` has the entities that are delivered, targets of lookups before those who point at them.
+    """
 
     fields: Mapping[str, tuple[Field, ...]] = field(default_factory=lambda: FIELDS)
     endings: Mapping[str, Ending] = field(default_factory=dict[str, Ending])
+    tables: Mapping[str, TableFacts] = field(default_factory=lambda: TABLE_FACTS)
 
     def deactivates(self, entity: str) -> bool:
         """Whether rows of an entity become inactive when they end."""
         return self.endings.get(entity, "deactivate") == "deactivate"
+
+    def with_accounts(self, table: str) -> "CrmMapping":
+        """The mapping that delivers installation accounts too, into a custom table.
+
+        `table` is its logical name, with the entity set behind a slash where it is not the name with an s:
+        ava_installationskonto, or ava_konto/ava_kontoer. Raises MappingFault where that is no name.
+        """
+        logical, _, set_name = table.partition("/")
+        if not logical.isidentifier() or not (set_name or logical).isidentifier():
+            raise MappingFault(
+                f"{table!r} names no table: it is to be a logical name, as ava_installationskonto, or that and the "
+                "entity set, as ava_konto/ava_kontoer."
+            )
+        facts = TableFacts(set_name or f"{logical}s", logical, f"{logical}id")
+        return replace(self, tables={**self.tables, INSTALLATION_ACCOUNTS: facts})
 
 
 STANDARD: Final = CrmMapping()

@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from integration_assets.domain.crm.field import Field
-from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
 
 
@@ -33,7 +32,7 @@ def wire(
 
     Raises KeyError when `desired` lacks the primary id.
     """
-    primary_id = TABLE_FACTS[entity].primary_id
+    primary_id = by.tables[entity].primary_id
     known: Mapping[str, Any] = delivered or {}
     row: dict[str, Any] = {primary_id: desired[primary_id]}
     for field in by.fields[entity]:

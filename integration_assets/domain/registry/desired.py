@@ -216,6 +216,16 @@ def agreements(
     )
 
 
+def installations_held(agreements_of_places: pl.DataFrame, meters: pl.DataFrame) -> pl.DataFrame:
+    """Which agreement has which installation, and when: customer_number, installation_number, from, to (no nulls).
+
+    The first has customer_number, consumption_place_id, moved_in and moved_out; `meters` are rows of
+    kmd_ee/installations. An installation of the place belongs to the agreement on the days on which it had a meter.
+    """
+    held = _within_agreement(agreements_of_places, meters, coverage(meter_line(meters)))
+    return held.select("customer_number", "installation_number", "from", "to")
+
+
 def _names(resolved: pl.DataFrame, meters: pl.DataFrame, line: pl.DataFrame, utility: str) -> pl.DataFrame:
     """What agreements with installations are called: customer_number, name (the last one), history of several names."""
     title = meter_title(pl.col("meter_number"), pl.col("meter_make"), pl.col("meter_type"))

@@ -140,6 +140,36 @@ _ADDRESS = Table(
         ),
     ),
 )
+_INSTALLATION_ACCOUNT = Table(
+    "ava_installationskontos",
+    "ava_installationskonto",
+    "ava_installationskonto",
+    "ava_installationskontoid",
+    "ava_name",
+    (
+        _text("ava_name", 200),
+        *(
+            _text(name)
+            for name in (
+                *("ava_kundenummer", "ava_identifikation", "ava_maalepunkt", "ava_kontostatus"),
+                *("ava_maalernummer", "ava_maalertype", "ava_produkt"),
+            )
+        ),
+        _text("ava_tariffakta", 2000),
+        _text("ava_noter", 2000),
+        Attribute("ava_startdato", "date"),
+        Attribute("ava_slutdato", "date"),
+        Attribute("ava_inddrivelse", "boolean"),
+    ),
+    (
+        Lookup("ava_aktoer", "ava_aktoer", "contact"),
+        Lookup("ava_kundeforhold", "ava_kundeforhold", "account"),
+        Lookup("ava_aftale", "ava_aftale", "ava_aftale"),
+        Lookup("ava_installation", "ava_installation", "ava_installation"),
+        Lookup("ava_adresse", "ava_adresse", "ava_adresse"),
+        Lookup("ava_faktureringsadresse", "ava_faktureringsadresse", "ava_adresse"),
+    ),
+)
 _INCIDENT = Table(
     "incidents",
     "incident",
@@ -158,7 +188,7 @@ _INCIDENT = Table(
 )
 
 ORGANISATION = Schema(
-    (_CONTACT, _ACCOUNT, _ROLE, _AGREEMENT, _INSTALLATION, _ADDRESS, _INCIDENT),
+    (_CONTACT, _ACCOUNT, _ROLE, _AGREEMENT, _INSTALLATION, _ADDRESS, _INSTALLATION_ACCOUNT, _INCIDENT),
     (ManyToMany("ava_aktoerens_aftaler", "ava_aftales", "contacts"),),
 )
 """The healthy organisation."""
