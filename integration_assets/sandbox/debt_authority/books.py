@@ -13,7 +13,7 @@ from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_model import COLLECTION as TOWN
 
 ARRIVALS: Final = "dmi:arrivals"
-"""Every delivery that was read: transaction, digest of the content, actions, error number or 0, whether it was taken."""
+"""Every delivery that was read: transaction, digest of its content, actions, error number (0: none), whether taken."""
 
 TRANSACTIONS: Final = "dmi:transactions"
 """The transaction ids that are used up."""
