@@ -22,6 +22,7 @@ NS = {
     "k": "http://skat.dk/begrebsmodel/xml/schemas/kontekst/2007/05/31/",
 }
 ACTION = "DMIFordringAsynkronTilbagekald"
+HTTP = httpx.Client(timeout=30)
 QUIET = {"automatic": False}
 """Switches with which nothing happens unless it is told to."""
 
@@ -36,7 +37,7 @@ class Authority:
     def control(self, path: str, body: Any = None) -> Any:
         """The answer of a control route: read without a body, else told."""
         url = f"{self.url}/debt_authority{path}"
-        answer = httpx.get(url) if body is None else httpx.post(url, json=body)
+        answer = HTTP.get(url) if body is None else HTTP.post(url, json=body)
         return answer.raise_for_status().json()
 
     def send(self, message: str, *, action: str = ACTION) -> httpx.Response:
@@ -46,7 +47,7 @@ class Authority:
             f'<e:Envelope xmlns:e="{NS["s"]}"><e:Header/><e:Body>{message}</e:Body></e:Envelope>'
         )
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": f'"{action}"'}
-        return httpx.post(f"{self.url}/dmi/{ACTION}", content=envelope.encode(), headers=headers, timeout=30)
+        return HTTP.post(f"{self.url}/dmi/{ACTION}", content=envelope.encode(), headers=headers)
 
     def work_at(self, moment: str) -> list[etree._Element]:
         """Decides and sends everything at a moment; the messages, which are taken from the folder."""
@@ -65,15 +66,19 @@ class Authority:
 
 @contextlib.contextmanager
 def authority(store: Store, data_dir: Path) -> Iterator[Authority]:
-    """Serves a debt authority, empty and quiet, with its control routes."""
-    store.clear()
+    """Serves a debt authority with its control routes."""
     system = debt_authority.build(store, SandboxOptions(data_dir=data_dir, tls=False))
     routes = [Mount("/debt_authority", routes=system.state.control_routes), Mount("/", app=system)]
     with running(Starlette(routes=routes)) as url:
-        served = Authority(url, data_dir / "dmi_statuses")
-        served.messages()
-        served.control("/switches", QUIET)
-        yield served
+        yield Authority(url, data_dir / "dmi_statuses")
+
+
+def emptied(served: Authority, store: Store) -> Authority:
+    """The authority with nothing on its books, quiet."""
+    store.clear()
+    served.messages()
+    served.control("/switches", QUIET)
+    return served
 
 
 def action(number: int, claim: int, reason: str, *, day: str = "2025-11-03", creditor: int = 1999) -> str:

@@ -48,6 +48,8 @@ class Post:
         async with self._turn:
             url = behaviour(self._store).creditor_url
             waiting = self._outbox.outgoing(everything=everything)
+            if not waiting:
+                return 0
             if not url:
                 for name, body in waiting:
                     self._put(name, body)
