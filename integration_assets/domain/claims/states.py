@@ -161,12 +161,13 @@ def arrived(at: Situation) -> Situation:
 def reported(at: Situation, code: ActionStatusCode, changed_at: datetime) -> Situation:
     """After a status of the authority (one that lacks nothing); itself where it changes nothing.
 
-    The final word counts whenever it comes and stays; other statuses count when they are newer, or as new and further
-    on. So any order of arrival, and any repetition, leads to the same end. Raises NotPossible where nothing was sent.
+    The final word counts whenever it comes, and stays; nothing else opens what is closed. Other statuses count when
+    they are newer, or as new and further on. So any order of arrival, and any repetition, leads to the same end.
+    Raises NotPossible where nothing was sent.
     """
     if at.outcome is Outcome.NOT_SENT:
         raise NotPossible(f"It is {at.state} and was never sent.")
-    if at.is_settled_by_status:
+    if at.is_settled_by_status or (at.state in CLOSED and not code.is_final):
         return at
     if not code.is_final and at.status_at is not None:
         known = (at.status_at, _RANK.get(at.state, -1))
