@@ -19,7 +19,6 @@ CLAIMS: Final = pl.Schema(
         "type_code": pl.String,
         "creditor_id": pl.Int64,
         "creditor_ref": pl.String,
-        "agreement": pl.String,
         "customer_number": pl.String,
         "period_from": pl.Date,
         "period_to": pl.Date,
@@ -29,8 +28,9 @@ CLAIMS: Final = pl.Schema(
     }
 )
 """A claim: ids of claim, main claim and creditor (DMIFordringID, DMIFordringHaverID), kind INDR or MODR, type such as
-FOFAKFY, our reference `<customer number>-<invoice>`, the agreement (aftale) and billing period it is of, principal in
-DKK, the day on which the authority received it, and whether the state refunds it."""
+FOFAKFY, our reference `<customer number>-<invoice>`, the customer number (Kundenr), which is that of the agreement, the
+first and last day billed, principal in DKK, the day on which the authority received it, and whether the state refunds
+it."""
 
 MOVEMENTS: Final = pl.Schema(
     {"reference": pl.String, "claim_id": pl.Int64, "kind": pl.String, "amount": AMOUNT, "effective_on": pl.Date}
@@ -41,7 +41,7 @@ REJECTED: Final = pl.Schema(
     {"record_key": pl.String, "reason": pl.String, "text": pl.String, "customer_number": pl.String}
 )
 
-_OPTIONAL: Final = ("main_claim_id", "agreement", "customer_number", "period_from", "period_to", "state_refund")
+_OPTIONAL: Final = ("main_claim_id", "customer_number", "period_from", "period_to", "state_refund")
 _MOVES: Final = {"NEDSKRIV": "written_down", "OPSKRIV": "written_up"}
 _YES: Final = ("1", "true", "ja", "j", "yes")
 _MOST: Final = 10**18
