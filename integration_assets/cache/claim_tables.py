@@ -61,7 +61,7 @@ claim_movement = sa.Table(
     sa.Column("amount", _AMOUNT, nullable=False),
     sa.Column("effective_on", sa.Date, nullable=False),
 )
-"""Write-downs and write-ups of claims (nedskrivning, opskrivning), told by the ledger; kind written_down, written_up."""
+"""Write-downs and write-ups of claims (nedskrivning, opskrivning) by the ledger; kind written_down or written_up."""
 
 recall_action = sa.Table(
     "recall_action",
@@ -88,7 +88,7 @@ recall_action = sa.Table(
 )
 """A recall (tilbagekald) of a claim, by MFAktionID; state and outcome as in `domain.claims.states`.
 
-`effective_from` is a day that the caller insists on; `origin` what asked for it, once for each claim. `sent_at` is when
+`effective_from` is a day that the caller insists on and, once sent, the day that was sent; `origin` what asked for it, once for each claim. `sent_at` is when
 it was committed for sending first, `status_at` the authority's time of the last status applied; `note` says in a
 sentence what a person must know of it."""
 sa.Index("uq_recall_action_open", recall_action.c.claim_id, unique=True, postgresql_where=sa.text(OPEN))
@@ -121,11 +121,14 @@ recall_delivery = sa.Table(
     "recall_delivery",
     metadata,
     sa.Column("delivery_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("transaction_id", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("next_attempt_at", _INSTANT),
     sa.Column("made_at", _INSTANT, nullable=False, server_default=sa.func.now()),
 )
-"""A delivery of recalls (MFLeveranceID): failed tries in a row, and when it is sent again; null: it is not."""
+"""A delivery of recalls (MFLeveranceID): the transaction that carried it last and what is known of that, failed tries in
+a row, and when it is sent again; null: it is not."""
 sa.Index(
     "ix_recall_delivery_due",
     recall_delivery.c.next_attempt_at,

@@ -81,6 +81,8 @@ CREATE TABLE recall_decision (
 CREATE INDEX ix_recall_decision_action_id ON recall_decision (action_id);
 CREATE TABLE recall_delivery (
     delivery_id BIGINT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
     tries INTEGER DEFAULT '0' NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE,
     made_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
