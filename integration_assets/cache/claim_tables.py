@@ -88,9 +88,9 @@ recall_action = sa.Table(
 )
 """A recall (tilbagekald) of a claim, by MFAktionID; state and outcome as in `domain.claims.states`.
 
-`effective_from` is a day that the caller insists on and, once sent, the day that was sent; `origin` what asked for it, once for each claim. `sent_at` is when
-it was committed for sending first, `status_at` the authority's time of the last status applied; `note` says in a
-sentence what a person must know of it."""
+`effective_from` is a day that the caller insists on and, once sent, the day that was sent; `origin` what asked for the
+recall, once for each claim. `sent_at` is when it was committed for sending first, `status_at` the authority's time of
+the last status applied; `note` says in a sentence what a person must know of it."""
 sa.Index("uq_recall_action_open", recall_action.c.claim_id, unique=True, postgresql_where=sa.text(OPEN))
 sa.Index("ix_recall_action_open_main_claim_id", recall_action.c.main_claim_id, postgresql_where=sa.text(OPEN))
 sa.Index("ix_recall_action_claim_id", recall_action.c.claim_id)
@@ -127,8 +127,8 @@ recall_delivery = sa.Table(
     sa.Column("next_attempt_at", _INSTANT),
     sa.Column("made_at", _INSTANT, nullable=False, server_default=sa.func.now()),
 )
-"""A delivery of recalls (MFLeveranceID): the transaction that carried it last and what is known of that, failed tries in
-a row, and when it is sent again; null: it is not."""
+"""A delivery of recalls (MFLeveranceID): the transaction that carried it last and what is known of that, failed tries
+in a row, and when it is sent again; null: it is not."""
 sa.Index(
     "ix_recall_delivery_due",
     recall_delivery.c.next_attempt_at,
