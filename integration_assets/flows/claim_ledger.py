@@ -25,7 +25,7 @@ class UnfitFile(ValueError):
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the rows of a ledger: stored ones by kind, and the rejected ones (domain.claims.ledger.REJECTED)."""
+    """What became of the rows of a ledger: stored ones by kind, and the rejected ones (ledger.REJECTED)."""
 
     stored: TakenIn
     rejected: pl.DataFrame

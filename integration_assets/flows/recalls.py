@@ -15,7 +15,7 @@ from integration_assets.domain.claims.messages import Fault, RecallRequest
 from integration_assets.domain.claims.numbering import ActionContent
 
 _WHAT_NEXT: Final = {
-    Policy.STOP_CHANNEL: "Nothing more is sent until the channel is opened: integration-assets claims release --channel.",
+    Policy.STOP_CHANNEL: "Nothing more is sent until: integration-assets claims release --channel.",
     Policy.MANUAL_RECONCILE: "Compare with the receipts; it is not sent again.",
     Policy.CLIENT_BUG: "It is a fault of this program; the recall waits for a person.",
     Policy.LOG_AND_MANUAL: "The recall waits for a person.",
