@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from integration_assets.assets import addresses, crm, drift, kmd_ee, lora, notifications, read_back, resolved
+from integration_assets.assets import addresses, billing, crm, drift, kmd_ee, lora, notifications, read_back, resolved
 from integration_assets.assets.outside import OUTSIDE
 from integration_assets.automation.jobs import (
     address_register,
@@ -33,7 +33,7 @@ from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm")
+MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm", "billing")
 
 main_flow = dg.define_asset_job(
     "main_flow",
     selection=dg.AssetSelection.groups(*MAIN_GROUPS).materializable(),
-    description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM.",
+    description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM, and its installations' facts.",
 )
 
 register_notifications = dg.define_asset_job(

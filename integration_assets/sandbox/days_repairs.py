@@ -76,7 +76,7 @@ def _dates_repaired(_diary: Diary, row: Customer) -> None:
 
 
 def _has_garbage_dates(_diary: Diary, row: Customer) -> bool:
-    return row.reason == "unreadable_dates"
+    return row.reason == "annulled_move_in"
 
 
 def _co_completed(diary: Diary, row: Customer) -> None:

@@ -268,7 +268,7 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
         key = str(number)
         if not is_visible(row, day):
             continue
-        if row.reason == "unreadable_dates":
+        if row.reason == "annulled_move_in":
             refused.append(["kmd_ee/customers", key, row.reason])
             continue
         if row.reason is not None:
