@@ -19,6 +19,7 @@ KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 DRIFT = dg.AssetKey(["drift", "lora"])
 NOTIFICATIONS = "notifications"
+CLAIMS = "claims"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SUPERSEDED = dg.AssetKey(["lora", "superseded"])
 """Ends in the registry: of what others stand for the CRM never hears."""
@@ -120,9 +121,9 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
         node = graph.get(key)
         if spec.group_name in MAIN_GROUPS and key != TARIFFS:
             assert node.partitions_def == SUPPLY_AREAS, key
-        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name == NOTIFICATIONS:
+        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
             assert not node.is_partitioned, (
-                "the index, the registers and tariffs are for all, turns in the registry know no area"
+                "the index, the registers, tariffs and claims are for all, turns in the registry know no area"
             )
             continue
         else:
