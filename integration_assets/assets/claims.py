@@ -123,8 +123,8 @@ def recalls(
     STATUSES,
     kinds={"soap", "xml", "postgresql"},
     deps=[RECALLS],
-    description="What became of recalls (MFAktionStatusOpdater): statuses that were dropped as files are taken in; those "
-    "that the authority posts come in through `integration-assets claims listen`. Receipts are archived, claims marked "
+    description="What became of recalls (MFAktionStatusOpdater): statuses dropped as files are taken in; those that the "
+    "authority posts come in through `integration-assets claims listen`. Receipts are archived, claims marked "
     "as recalled; what fits nothing, and what has no final status after DMI_ANSWER_WORKING_DAYS, is told of.",
     schema=ISSUES,
 )
@@ -147,13 +147,11 @@ def recall_statuses(
             "%s recalls are overdue and %s issues are open: integration-assets claims overdue, claims issues.",
             *(late.height, issues.height),
         )
-    shown = issues.select("issue_id", "kind", "text").tail(SHOWN_ROWS)
-    context.add_output_metadata(
-        {
-            "issues": dg.MetadataValue.md(_markdown(shown)),
-            "overdue_recalls": dg.MetadataValue.md(_recalls_markdown(late)),
-        }
-    )
+    shown = {
+        "open_issues": _markdown(issues.select("issue_id", "kind", "text").tail(SHOWN_ROWS)),
+        "overdue_recalls": _recalls_markdown(late),
+    }
+    context.add_output_metadata({name: dg.MetadataValue.md(text) for name, text in shown.items()})
 
 
 def _is_on(context: dg.AssetExecutionContext, debt_authority: DebtAuthorityResource) -> bool:

@@ -139,7 +139,7 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily"):
+    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily", "claims_quarter_hourly"):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
@@ -147,7 +147,10 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         {dg.AssetKey([NOTIFICATIONS, name]) for name in names}
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
-    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following - {DRIFT}
+    claims = {dg.AssetKey([CLAIMS, name]) for name in ("ledger", "recall_proposals", "recalls", "statuses")}
+    others = register | correcting | following | {DRIFT} | claims
+    assert selected == set(_specs(definitions, materializable=True)) - others
+    assert definitions.resolve_job_def("claim_recalls").asset_layer.selected_asset_keys == claims
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}
