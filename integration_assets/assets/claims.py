@@ -123,7 +123,7 @@ def recalls(
     STATUSES,
     kinds={"soap", "xml", "postgresql"},
     deps=[RECALLS],
-    description="What became of recalls (MFAktionStatusOpdater): statuses dropped as files are taken in; those that the "
+    description="What became of recalls (MFAktionStatusOpdater): statuses dropped as files are taken in; those the "
     "authority posts come in through `integration-assets claims listen`. Receipts are archived, claims marked "
     "as recalled; what fits nothing, and what has no final status after DMI_ANSWER_WORKING_DAYS, is told of.",
     schema=ISSUES,
