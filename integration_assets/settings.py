@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     )
     utility: str = Field(default="Varme", description="Utility type (forsyningsart) of this billing system")
 
+    tariff_files: Path | None = Field(
+        default=None,
+        description="File, or folder of files, of the tariff tables (operands, templates, prices, products; CSV or "
+        "parquet) that billing goes by; unset: what `facts tariffs load` loaded last",
+    )
+
     lora_url: str | None = Field(default=None, description="Base URL of the registry (LoRa)")
     lora_organisation: str | None = Field(default=None, description="Uuid of our organisation: owner of all objects")
     lora_actor: str | None = Field(default=None, description="Uuid of the system user that virkning names as actor")

@@ -6,10 +6,12 @@ numbers, so any number of runs may work on them at once; a process id that the j
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
+import psycopg
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError
 
 from integration_assets.cache.copying import driver
 from integration_assets.cache.retrying import retrying
@@ -47,10 +49,14 @@ COPY fact_journal
 
 
 class Asked(NamedTuple):
-    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again."""
+    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again.
+
+    Calls that follow each other and name the same group are all carried out, or none of them.
+    """
 
     process_id: str
     call: Call
+    group: str = ""
 
 
 class Refusal(NamedTuple):
@@ -68,6 +74,20 @@ class Done(NamedTuple):
     known: int
     refusals: tuple[Refusal, ...]
 
+    def and_then(self, other: "Done") -> "Done":
+        """Both together."""
+        return Done(self.carried_out + other.carried_out, self.known + other.known, (*self.refusals, *other.refusals))
+
+
+class _Worked(NamedTuple):
+    """What became of the calls of an installation; the installation is None where nothing changed."""
+
+    name: str
+    installation: Installation | None
+    entries: list[Entry]
+    known: int
+    refusals: list[Refusal]
+
 
 class Facts:
     """The tables installation_fact and fact_journal."""
@@ -78,16 +98,14 @@ class Facts:
     def carry_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
         """Carries out the calls of each installation in order. A refused call changes nothing; the next one follows.
 
-        What was done stays done where a later transaction fails; asking again goes on from there.
+        Many installations share a transaction, and none of them spoils it: one whose facts cannot be read, or stored,
+        is refused with a sentence and stays as it was. What was done stays done where a later transaction fails; asking
+        again goes on from there.
         """
-        carried_out, known = 0, 0
-        refusals: list[Refusal] = []
+        done = Done(0, 0, ())
         for names in _parts(sorted(asked), INSTALLATIONS_AT_ONCE):
-            part = {name: asked[name] for name in names}
-            done = retrying(lambda part=part: self._carry_out(part, rules))
-            carried_out, known = carried_out + done.carried_out, known + done.known
-            refusals += done.refusals
-        return Done(carried_out, known, tuple(refusals))
+            done = done.and_then(self._carried_out({name: asked[name] for name in names}, rules))
+        return done
 
     def installation(self, name: str, operands: Operands) -> Installation | None:
         """What is stored of an installation, without its journal; None where nothing is."""
@@ -108,46 +126,36 @@ class Facts:
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query, {"name": name}).mappings()]
 
+    def _carried_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
+        """Carries out a part in one transaction, or where PostgreSQL cannot store it in smaller ones."""
+        try:
+            return retrying(lambda: self._carry_out(asked, rules))
+        except (DataError, psycopg.DataError) as error:
+            names = list(asked)
+            if len(names) == 1:
+                why = f"Installation {names[0]}: what would come of it cannot be stored ({_first_line(error)})."
+                return Done(0, 0, tuple(Refusal(names[0], one.process_id, why) for one in asked[names[0]]))
+        half = len(names) // 2
+        first = self._carried_out({name: asked[name] for name in names[:half]}, rules)
+        return first.and_then(self._carried_out({name: asked[name] for name in names[half:]}, rules))
+
     def _carry_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
         names = list(asked)
         processes = sorted({one.process_id for calls in asked.values() for one in calls})
-        changed: list[Installation] = []
-        entries: list[tuple[str, Entry]] = []
-        refusals: list[Refusal] = []
-        known = 0
         with self._engine.begin() as connection, driver(connection).cursor() as cursor:
             stored = {name: (slices, contracts) for name, slices, contracts in self._locked(cursor, names)}
-            noted = cursor.execute(_KNOWN, {"names": names, "processes": processes}).fetchall()
-            before = {(installation, process_id): call for installation, process_id, call in noted}
-            for name, calls in asked.items():
-                slices, contracts = (json.loads(text) for text in stored[name])
-                first = installation = installation_of(name, slices, contracts, rules.operands)
-                for process_id, call in calls:
-                    earlier = before.get((name, process_id))
-                    if earlier is not None and earlier == json.loads(_json(row_of(call))):
-                        known += 1
-                        continue
-                    if earlier is not None:
-                        refusals.append(Refusal(name, process_id, f"Process {process_id} was another call."))
-                        continue
-                    try:
-                        outcome = apply(installation, call, rules, process_id)
-                    except (Refused, InvariantBroken) as error:
-                        refusals.append(Refusal(name, process_id, str(error)))
-                        continue
-                    installation = outcome.installation
-                    if outcome.repeated:
-                        known += 1
-                    else:
-                        entries.append((name, outcome.entry))
-                if installation is not first:
-                    changed.append(installation)
-            if entries:
-                cursor.execute(_WRITE, [_written(changed)])
+            known: dict[str, dict[str, Any]] = {}
+            for name, process_id, call in cursor.execute(_KNOWN, {"names": names, "processes": processes}):
+                known.setdefault(name, {})[process_id] = call
+            worked = [_worked(name, stored[name], calls, known.get(name, {}), rules) for name, calls in asked.items()]
+            if any(one.entries for one in worked):
+                cursor.execute(_WRITE, [_written([one.installation for one in worked if one.installation])])
                 with cursor.copy(_NOTE) as copy:
-                    for name, entry in entries:
-                        copy.write_row(_noted(name, entry))
-        return Done(len(entries), known, tuple(refusals))
+                    for one in worked:
+                        for entry in one.entries:
+                            copy.write_row(_noted(one.name, entry))
+        refusals = tuple(refusal for one in worked for refusal in one.refusals)
+        return Done(sum(len(one.entries) for one in worked), sum(one.known for one in worked), refusals)
 
     @staticmethod
     def _locked(cursor: Any, names: list[str]) -> list[tuple[str, str, str]]:
@@ -156,6 +164,56 @@ class Facts:
         if len(rows) < len(names):  # what the statement itself has made it does not see
             rows = cursor.execute(_LOCK, {"names": names}).fetchall()
         return rows
+
+
+def _worked(
+    name: str, stored: tuple[str, str], asked: Sequence[Asked], noted: Mapping[str, Any], rules: Rules
+) -> _Worked:
+    """Carries out the calls of one installation in memory; `noted` are those of their processes that were before."""
+    try:
+        slices, contracts = (json.loads(text) for text in stored)
+        first = installation = installation_of(name, slices, contracts, rules.operands)
+    except (ValueError, TypeError, KeyError) as error:
+        why = f"Installation {name}: its stored facts cannot be read, and stay as they are. {error}"
+        return _Worked(name, None, [], 0, [Refusal(name, one.process_id, why) for one in asked])
+    entries: list[Entry] = []
+    refusals: list[Refusal] = []
+    known = 0
+    for _group, members in groupby(asked, key=lambda one: one.group or one.process_id):
+        calls = list(members)
+        before = [one for one in calls if one.process_id in noted and noted[one.process_id] == _plain(one.call)]
+        known += len(before)
+        tried, done, why = installation, list[Entry](), ""
+        for process_id, call, _of in (one for one in calls if one not in before):
+            if process_id in noted:
+                why = f"Process {process_id} was another call."
+                break
+            try:
+                outcome = apply(tried, call, rules, process_id)
+            except (Refused, InvariantBroken) as error:
+                why = str(error)
+                break
+            if outcome.repeated:
+                known += 1
+            else:
+                tried = outcome.installation
+                done.append(outcome.entry)
+        if why:
+            refusals += [Refusal(name, one.process_id, why) for one in calls if one not in before]
+        else:
+            installation = tried
+            entries += done
+    return _Worked(name, None if installation is first else installation, entries, known, refusals)
+
+
+def _plain(call: Call) -> object:
+    """A call as the journal gives it back."""
+    return json.loads(_json(row_of(call)))
+
+
+def _first_line(error: Exception) -> str:
+    """What PostgreSQL says, without the values."""
+    return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def _written(installations: Sequence[Installation]) -> str:

@@ -17,6 +17,7 @@ SENTENCES = {
     "register_answers": "answers of the registers that nobody needs",
     "vanished_rows": "rows that vanished from their source",
     "closed_rejections": "closed rejections",
+    "claim_messages": "messages from and to the debt authority",
     "closed_drift": "objects that once differed from what was delivered",
     "journal_rows": "rows of the journal",
     "audit_rows": "rows of the audit",

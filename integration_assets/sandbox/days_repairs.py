@@ -77,7 +77,7 @@ def _dates_repaired(_diary: Diary, row: Customer) -> None:
 
 def _has_garbage_dates(_diary: Diary, row: Customer) -> bool:
     # A row that was in good order once was annulled, which is no mistake.
-    return row.reason == "unreadable_dates" and row.good is None
+    return row.reason == "annulled_move_in" and row.good is None
 
 
 def _co_completed(diary: Diary, row: Customer) -> None:

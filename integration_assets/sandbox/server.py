@@ -256,6 +256,7 @@ def _write_state(
     options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str], given: Mapping[str, str]
 ) -> None:
     settings = {**options.settings, **given, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
+    settings["tariff_files"] = str(Path(__file__).parent / "data" / "tariffs")
     for name, module in modules.items():
         own = getattr(module, "settings", None)
         settings |= own(urls[name], options) if own else _plain_settings(name, urls[name])

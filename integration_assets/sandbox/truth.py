@@ -267,10 +267,10 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
     for number, row in sorted(town.customers.items()):
         key = str(number)
         # An agreement that was annulled is asked for by its number: nobody lets it go unexplained.
-        annulled = row.reason == "unreadable_dates" and row.good is not None
+        annulled = row.reason == "annulled_move_in" and row.good is not None
         if not (is_visible(row, day) or annulled):
             continue
-        if row.reason == "unreadable_dates":
+        if row.reason == "annulled_move_in":
             refused.append(["kmd_ee/customers", key, row.reason])
             continue
         if row.reason is not None:

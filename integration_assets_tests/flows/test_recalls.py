@@ -1,4 +1,4 @@
-"""Recalls from proposal to receipt against the sandbox's debt authority: the worked examples and every kind of answer."""
+"""Recalls from proposal to receipt against the sandbox's debt authority: worked examples and every kind of answer."""
 
 from collections.abc import Iterator
 from datetime import date

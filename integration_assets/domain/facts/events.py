@@ -162,9 +162,7 @@ def _products_gone(
     standing = _from(was.products, state.moved_in)
     if [period.entry for period in standing] == wanted:
         return [], standing
-    place = next(
-        (place for place, period in enumerate(was.products) if place and period.entry not in wanted[1:]), None
-    )
+    place = next((place for place, period in enumerate(was.products) if place and period.entry not in wanted[1:]), None)
     if place is None:
         return [], standing
     former = was.products[place - 1].values
