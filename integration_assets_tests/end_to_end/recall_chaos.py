@@ -527,7 +527,7 @@ def _twice(books: Mapping[str, Any]) -> list[str]:
     """Claims recalled twice, and transaction ids with two contents."""
     wrong: list[str] = []
     recalls: dict[int, list[str]] = {}
-    for recall in sorted(books["recalls"], key=lambda recall: recall["decided_at"]):
+    for recall in sorted(books["recalls"], key=lambda recall: recall["n"]):
         recalls.setdefault(recall["claim"], []).append(recall["reason"])
     for claim, reasons in sorted(recalls.items()):
         again_as_wrong = len(reasons) == 2 and reasons[0] not in ("FEJL", "SMTI") and reasons[1] == "FEJL"
