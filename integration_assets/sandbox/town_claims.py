@@ -91,7 +91,7 @@ def annul_rows(town: Town, day: str, customers: list[int], count: int) -> list[C
         if row is None or not _can_be_annulled(row, day):
             raise LookupError(f"The agreement of customer {number} cannot be annulled: it is not in force.")
         row.good = dict(vars(row))
-        row.moved_out, row.reason = day_after(row.moved_in, -1), "unreadable_dates"
+        row.moved_out, row.reason = day_after(row.moved_in, -1), "annulled_move_in"
         rows.append(row)
     return rows
 

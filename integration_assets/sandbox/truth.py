@@ -266,7 +266,9 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
     refused: list[list[str]] = []
     for number, row in sorted(town.customers.items()):
         key = str(number)
-        if not is_visible(row, day):
+        # An agreement that was annulled is asked for by its number: nobody lets it go unexplained.
+        annulled = row.reason == "annulled_move_in" and row.good is not None
+        if not (is_visible(row, day) or annulled):
             continue
         if row.reason == "annulled_move_in":
             refused.append(["kmd_ee/customers", key, row.reason])

@@ -1,0 +1,492 @@
+"""Recalls in a bad world: claims drawn by a seed, every fault of the debt authority, processes killed at any moment.
+
+`Chaos` plays one seed. What must come of each action is worked out here from the claims as they were drawn and from the
+authority's books, in plain loops: no rule of the product takes part.
+"""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import sqlalchemy as sa
+
+from integration_assets.cache.claim_ledger import ClaimLedger
+from integration_assets.cache.engine import cache_engine
+from integration_assets.cache.recall_outbox import RecallOutbox
+from integration_assets.cache.recalls import Decision, Recalls, Wish
+from integration_assets.cache.store import Cache
+from integration_assets.domain.claims.rules import Asked
+from integration_assets.flows.claim_ledger import import_ledger
+from integration_assets.flows.claim_statuses import overdue, take_in_folder
+from integration_assets.flows.recalls import send_due
+from integration_assets.resources.cache import cipher_of, open_cache
+from integration_assets.resources.debt_authority import DebtAuthorityResource
+from integration_assets.sandbox.background import RunningSandbox
+from integration_assets.settings import Settings
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
+
+DAY = date(2026, 3, 2)
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+CREDITOR = 1999
+SYSTEM = "debt_authority"
+
+REFUSING = {
+    "MANUAL": (901, 902, 911, 912, 913, 914, 915, 919, 900, 920, 923, 929, 970, 989, 995, 998, -2),
+    "HOLD": (921, 922, 999),
+    "CHANNEL_STOPPED": (991, 994),
+    "RETRY_WAIT": (930, 940, 949),
+    "ONE_MORE": (950, 960, 969),
+    "UNKNOWN": (-1, -3),
+    "RECONCILE": (-4,),
+}
+"""Error numbers by what a caller makes of them (specification D.4, written down anew)."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An action that is wanted: claim and reason, and whether the authority has a reason of its own to reject it."""
+
+    claim: int
+    reason: str
+    fits: bool
+
+
+@dataclass
+class Plan:
+    """Claims and wanted actions of a seed. `there` are the claims as the authority has them, `here` as the utility."""
+
+    there: list[Json] = field(default_factory=list)
+    here: list[Json] = field(default_factory=list)
+    first: list[Planned] = field(default_factory=list)
+    later: list[Planned] = field(default_factory=list)
+
+    @property
+    def families(self) -> dict[int, list[int]]:
+        """The claims that go with each claim: a main claim takes its sub-claims along."""
+        return {
+            claim["id"]: [each["id"] for each in self.there if each["main"] == claim["id"] or each is claim]
+            for claim in self.there
+        }
+
+
+def planned(seed: int, actions: int) -> Plan:
+    """So many actions: most of main claims, some of sub-claims, of unknown claims, and as wrong after a deferral."""
+    draw = random.Random(f"recalls {seed}")
+    plan = Plan()
+    number = 20_000_000
+    while len(plan.first) + len(plan.later) < actions:
+        number += 10
+        art = "MODR" if draw.random() < 0.15 else "INDR"
+        refund, unknown = draw.random() < 0.05, draw.random() < 0.04
+        family = [_claim(number, number, art, "FOFAKFY", refund)]
+        family += [_claim(number + each, number, art, "CVRYKOP", refund) for each in range(1, draw.choice((1, 2, 3)))]
+        # The utility's ledger has not heard of the refund, and has a claim that never arrived.
+        plan.here += [{**claim, "state_refund": False} for claim in family]
+        plan.there += [] if unknown else family
+        target = draw.choice(family)["id"] if draw.random() < 0.3 else number
+        reasons = ("FEJL", "SMTI") if art == "MODR" else ("FEJL", "FEJL", "HENS", "KLAG", "BORD", "HAFT")
+        reason = draw.choice(reasons)
+        fits = not unknown and not (refund and reason not in ("FEJL", "KLAG"))
+        plan.first.append(Planned(target, reason, fits))
+        deferred = reason not in ("FEJL", "SMTI")
+        if deferred and len(plan.first) + len(plan.later) < actions and draw.random() < 0.5:
+            plan.later.append(Planned(target, "FEJL", not unknown))
+    return plan
+
+
+def _claim(number: int, main: int, art: str, kind: str, refund: bool) -> Json:
+    return {
+        "id": number,
+        "main": main,
+        "art": art,
+        "type": kind,
+        "creditor": CREDITOR,
+        "reference": f"{main // 10}-1",
+        "amount": f"{400 + number % 997}.50",
+        "received_at": "2025-06-02T08:00:00",
+        "debtors": [{"customer": f"{main:010d}", "kind": "PERSON", "limitation": "2028-06-01"}],
+        "interest": number + 5 if number == main else None,
+        "state_refund": refund,
+    }
+
+
+@dataclass
+class Outcome:
+    """What became of a seed: states before the people came and at the end, what was done to it, what is wrong."""
+
+    seed: int
+    actions: int
+    before: Counter[str] = field(default_factory=Counter)
+    after: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[int] = field(default_factory=Counter)
+    kills: int = 0
+    requests: int = 0
+    lost: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+class Chaos:
+    """One seed: the product in processes of its own against a sandbox that has nothing but the debt authority."""
+
+    def __init__(self, sandbox: RunningSandbox, cache_url: str, folder: Path, seed: int, actions: int) -> None:
+        self.sandbox = sandbox
+        self.draw = random.Random(f"chaos {seed}")
+        self.plan = planned(seed, actions)
+        self.outcome = Outcome(seed, actions)
+        self.now = datetime(2026, 3, 2, 8, tzinfo=UTC)
+        self.folder = folder
+        self.given = {
+            **sandbox.settings,
+            "cache_url": cache_url,
+            "business_day": DAY.isoformat(),
+            "dmi_max_actions_per_delivery": self.draw.choice((1, 2, 5)),
+            "dmi_timeout_seconds": 10.0,
+        }
+        settings = Settings(**self.given)
+        self.cache = open_cache(settings)
+        self.recalls = Recalls(self.cache.engine)
+        self.outbox = RecallOutbox(self.cache.engine)
+        self.wanted: dict[int, Planned] = {}
+        """What each action is for, by its id."""
+
+    def play(self) -> Outcome:
+        """Hands over, approves, sends under fire, lets people clear up, and says what is wrong in the end."""
+        begun = time.monotonic()
+        try:
+            self._hand_over()
+            self._approve(self.plan.first)
+            self._under_fire()
+            self._later_wishes()
+            self._under_fire()
+            self._run_out()
+            self._check_before_people()
+            self._people_clear_up()
+            self._check_end()
+        finally:
+            self.cache.close()
+        self.outcome.seconds = time.monotonic() - begun
+        return self.outcome
+
+    # --- what happens ---
+
+    def _hand_over(self) -> None:
+        self.sandbox.post("/reset")
+        self.sandbox.post("/debt_authority/switches", {"automatic": False, "seed": self.outcome.seed, **self._moment()})
+        self.sandbox.post("/debt_authority/claims", self.plan.there)
+        path = self.folder / f"ledger-{self.outcome.seed}.csv"
+        names = {"id": "claim_id", "main": "main_claim_id", "type": "type_code", "creditor": "creditor_id"}
+        pl.DataFrame(self.plan.here).select(
+            *(pl.col(old).alias(new) for old, new in names.items()),
+            *("art", "amount", "state_refund"),
+            pl.col("reference").alias("creditor_ref"),
+            pl.col("received_at").str.head(10).alias("received_on"),
+        ).write_csv(path)
+        imported = import_ledger(ClaimLedger(self.cache.engine), path, None, DAY)
+        assert imported.rejected.height == 0
+
+    def _approve(self, wishes: list[Planned]) -> None:
+        """Two people: one proposes, one approves. A wish that the product itself refuses is no action."""
+        asked = [Wish(Asked(each.claim, each.reason), "chaos") for each in wishes]
+        done = self.recalls.propose(asked, CREDITOR, DAY, "anna", self.now)
+        ids = {one.action_id: wish for one, wish in zip(done, wishes, strict=True) if one.action_id is not None}
+        if len(ids) < len(wishes):
+            refused = [one.refusal for one in done if one.action_id is None]
+            self.outcome.wrong.append(f"the product refuses {len(refused)} wishes: {refused[:2]}")
+        self.wanted |= ids
+        decided = self.recalls.decide(Decision.APPROVE, list(ids), "bent", self.now)
+        assert all(one.state == "APPROVED" for one in decided)
+
+    def _later_wishes(self) -> None:
+        """What is recalled as wrong after a deferral: wanted once the deferral is carried out."""
+        self._run_out()
+        self._release_all()
+        self._run_out()
+        state = self._states()
+        carried_out = {
+            self.wanted[action].claim for action, name in state.items() if name == "UDFOERT" and action in self.wanted
+        }
+        self._approve([each for each in self.plan.later if each.claim in carried_out])
+
+    def _under_fire(self) -> None:
+        for _ in range(self.draw.randint(4, 7)):
+            self._break_things()
+            self._workers(killing=True)
+            if self.draw.random() < 0.6:
+                self.sandbox.post("/debt_authority/work", {})
+            self._intake(killing=True)
+            self.outcome.rounds += 1
+            if self.outbox.stopped() is not None and self.draw.random() < 0.7:
+                self.recalls.open_channel("carl", self.now)
+            due = self.outbox.due_at()
+            self.now = max(self.now, due or self.now) + timedelta(seconds=self.draw.randint(1, 90))
+
+    def _break_things(self) -> None:
+        draw = self.draw
+        numbers = draw.sample([number for group in REFUSING.values() for number in group], 6)
+        self.sandbox.post(
+            "/debt_authority/switches",
+            {
+                **self._moment(),
+                "answers": {str(number): draw.uniform(0.02, 0.09) for number in numbers},
+                "taken_share": draw.choice((0.0, 0.5, 1.0)),
+                "garbled_share": draw.choice((0.0, 0.1)),
+                "duplicate_number": draw.choice((990, 992)),
+                "rejections": {"123": 0.03, "899": 0.02, "902": 0.02},
+                "casework_share": draw.choice((0.0, 0.5)),
+                "received_share": draw.choice((0.0, 0.5)),
+                "duplicate_share": draw.choice((0.0, 0.3)),
+                "reorder_share": draw.choice((0.0, 0.5)),
+                "orphan_share": draw.choice((0.0, 0.05)),
+            },
+        )
+        plan = {name: draw.choice((0.0, 0.0, 0.08)) for name in ("rate_500", "rate_503", "rate_429")}
+        lost = {name: draw.choice((0.0, 0.12)) for name in ("rate_drop", "rate_timeout_after_commit")}
+        latency = draw.choice((0, 5, 20))
+        self.sandbox.post("/faults", {SYSTEM: {**plan, **lost, "latency_ms": latency, "seed": draw.randrange(10**6)}})
+
+    def _run_out(self) -> None:
+        """No more faults of connection or answer: all that is due goes out, and every status comes in."""
+        self._mend_things()
+        for _ in range(40):
+            self._workers(killing=False)
+            self.sandbox.post("/debt_authority/work", {})
+            self._intake(killing=False)
+            if self.outbox.stopped() is not None:
+                self.recalls.open_channel("carl", self.now)
+            elif self.outbox.due_at() is None:
+                return
+            self.now = max(self.now, self.outbox.due_at() or self.now) + timedelta(seconds=1)
+        self.outcome.wrong.append("deliveries are still due after forty rounds without a fault")
+
+    def _mend_things(self) -> None:
+        quiet: Json = {"answers": {}, "garbled_share": 0.0, "next_answers": [], **self._moment()}
+        self.sandbox.post("/debt_authority/switches", quiet)
+        self.sandbox.post("/faults", {SYSTEM: None})
+
+    def _people_clear_up(self) -> None:
+        """Weeks later people release what waits for them, ask again for what is overdue, propose anew what is open."""
+        self.now += timedelta(days=21)
+        self._release_all()
+        self._run_out()
+        stuck = [action for action, state in self._states().items() if state == "MANUAL" and action in self.wanted]
+        self.recalls.decide(Decision.REJECT, stuck, "dora", self.now, "compared with the receipts: nothing was done")
+        again = [self.wanted[action] for action in stuck]
+        if again:
+            self._approve(again)
+            self._run_out()
+
+    def _release_all(self) -> None:
+        waiting = [action for action, state in self._states().items() if state in ("MANUAL", "HOLD")]
+        late = overdue(self.recalls, 5, self.now)["action_id"].to_list()
+        self.recalls.decide(Decision.RELEASE, [*waiting, *late], "carl", self.now)
+
+    # --- processes ---
+
+    def _workers(self, *, killing: bool) -> None:
+        """Processes empty the outbox, two side by side where they may be killed."""
+        self._run([_send] * (1 + killing), killing=killing)
+
+    def _intake(self, *, killing: bool) -> None:
+        self._run([_take_in], killing=killing)
+
+    def _run(self, works: list[Callable[..., None]], *, killing: bool) -> None:
+        """Let processes work until they have nothing to do, or until they are killed, a moment after they began."""
+        begun = [FORKS.Event() for _ in works]
+        processes = [
+            FORKS.Process(target=work, args=(self.given, self.now, event), daemon=True)
+            for work, event in zip(works, begun, strict=True)
+        ]
+        for process in processes:
+            process.start()
+        if killing and self.draw.random() < 0.6:
+            begun[0].wait(60)
+            processes[0].join(self.draw.uniform(0.0, 0.25))
+            if processes[0].is_alive():
+                processes[0].kill()
+                self.outcome.kills += 1
+        for process in processes:
+            process.join(120)
+            if process.exitcode not in (0, -signal.SIGKILL):
+                self.outcome.wrong.append(f"a process ended with {process.exitcode}")
+
+    # --- what must be ---
+
+    def _check_before_people(self) -> None:
+        """Each action stands where the authority's books and the table of error numbers say that it must."""
+        books = self.sandbox.get("/debt_authority/books")
+        state = self._states()
+        self.outcome.before = Counter(state[action] for action in self.wanted)
+        exhausted = self._exhausted()
+        late = set(self.recalls.listed(["MODTAGET"])["action_id"].to_list())
+        for action in sorted(self.wanted):
+            allowed = expected_states(str(action), books, exhausted=action in exhausted)
+            if state[action] not in allowed:
+                self.outcome.wrong.append(f"action {action} is {state[action]} and should be {' or '.join(allowed)}")
+            if allowed == ("MODTAGET",) and action not in late:
+                self.outcome.wrong.append(f"action {action} waits for ever and nobody is told")
+
+    def _check_end(self) -> None:
+        """Every action is decided as its claim asks for, nothing twice, nothing forgotten, and both books agree."""
+        books = self.sandbox.get("/debt_authority/books")
+        state = self._states()
+        outcome = self.outcome
+        outcome.after = Counter(state[action] for action in self.wanted)
+        outcome.numbers = Counter(arrival["number"] for arrival in books["arrivals"])
+        outcome.requests = self.sandbox.get("/requests/summary").get(SYSTEM, {}).get("total", 0)
+        by_status = self.sandbox.get("/requests/summary").get(SYSTEM, {}).get("by_status", {})
+        outcome.lost = sum(count for status, count in by_status.items() if status != "200")
+        outcome.wrong += _twice(books) + self._forgotten(books, state) + self._disagreements(books)
+
+    def _forgotten(self, books: Mapping[str, Any], state: Mapping[int, str]) -> list[str]:
+        wrong: list[str] = []
+        chance = {"123", "899", "902"}
+        for action, wish in sorted(self.wanted.items()):
+            record = books["actions"].get(str(action))
+            if state[action] == "WITHDRAWN":
+                if record is not None:
+                    wrong.append(f"action {action} was withdrawn and the authority has it")
+                continue
+            if record is None:
+                wrong.append(f"action {action} ({wish.claim} {wish.reason}) never came to the authority")
+                continue
+            by_chance = [each for each in record["rejections"] if str(each["number"]) in chance]
+            expected = "UDFOERT" if wish.fits and not by_chance else "AFVIST"
+            if record["status"] != expected or state[action] != expected:
+                text = f"is {state[action]} here, {record['status']} there, and should be {expected}"
+                wrong.append(f"action {action} ({wish.claim} {wish.reason}) {text}")
+        return wrong
+
+    def _disagreements(self, books: Mapping[str, Any]) -> list[str]:
+        """Claims that are recalled on one side only, or for another reason; and any that nobody wanted recalled."""
+        families = self.plan.families
+        wanted: dict[int, str] = {}
+        for action, wish in self.wanted.items():
+            if books["actions"].get(str(action), {}).get("status") == "UDFOERT":
+                for claim in families[wish.claim]:
+                    if wanted.get(claim) != "FEJL":
+                        wanted[claim] = wish.reason
+        there = {int(key): claim["recall"]["reason"] for key, claim in books["claims"].items() if claim["recall"]}
+        query = "SELECT claim_id, recalled_for FROM claim WHERE recalled_for IS NOT NULL"
+        here = dict(self._rows(query))
+        wrong = [f"claim {claim} is recalled there and not wanted" for claim in sorted(set(there) - set(wanted))]
+        wrong += [f"claim {claim} is wanted and not recalled there" for claim in sorted(set(wanted) - set(there))]
+        wrong += [
+            f"claim {claim} is recalled for {there.get(claim)} there and {here.get(claim)} here"
+            for claim in sorted({*there, *here})
+            if there.get(claim) != here.get(claim)
+        ]
+        return wrong
+
+    def _exhausted(self) -> set[int]:
+        """Actions of deliveries that failed as often as a caller tries: nine times."""
+        query = "SELECT a.action_id FROM recall_action a JOIN recall_delivery d USING (delivery_id) WHERE d.tries > 8"
+        return {action for (action,) in self._rows(query)}
+
+    def _states(self) -> dict[int, str]:
+        return dict(self._rows("SELECT action_id, state FROM recall_action"))
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.cache.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    def _moment(self) -> Json:
+        return {"now": self.now.astimezone(COPENHAGEN).replace(tzinfo=None, microsecond=0).isoformat()}
+
+
+def expected_states(action: str, books: Mapping[str, Any], *, exhausted: bool) -> tuple[str, ...]:
+    """Where an action may stand once nothing is due any more and no person has looked at it.
+
+    What the authority has decided counts, whatever the answers were. Of what it never took, the last answer counts. One
+    exception is nobody's fault: when the refusal of a transaction was lost, sending it again is answered with "known
+    already", and the caller must believe that; all he can do is notice that no status comes.
+    """
+    record = books["actions"].get(action)
+    if record is not None:
+        return (record["status"],)
+    numbers = [arrival["number"] for arrival in books["arrivals"] if int(action) in arrival["actions"]]
+    last = numbers[-1] if numbers else None
+    if last in (990, 992):
+        return ("MODTAGET",)
+    group = next((name for name, found in REFUSING.items() if last in found), None)
+    if group in ("MANUAL", "HOLD"):
+        return (group, "MANUAL") if exhausted else (group,)
+    if group in ("RECONCILE", "ONE_MORE"):
+        return ("MANUAL",)
+    return ("MANUAL",) if exhausted else ("a state that comes to an end",)
+
+
+def _twice(books: Mapping[str, Any]) -> list[str]:
+    """Claims recalled twice, and transaction ids with two contents."""
+    wrong: list[str] = []
+    recalls: dict[int, list[str]] = {}
+    for recall in sorted(books["recalls"], key=lambda recall: recall["decided_at"]):
+        recalls.setdefault(recall["claim"], []).append(recall["reason"])
+    for claim, reasons in sorted(recalls.items()):
+        again_as_wrong = len(reasons) == 2 and reasons[0] not in ("FEJL", "SMTI") and reasons[1] == "FEJL"
+        if len(reasons) > 1 and not again_as_wrong:
+            wrong.append(f"claim {claim} was recalled for {', '.join(reasons)}")
+    contents: dict[str, set[str]] = {}
+    for arrival in books["arrivals"]:
+        contents.setdefault(arrival["transaction"], set()).add(str(arrival["digest"]))
+    wrong += [f"transaction {key} came with two contents" for key, found in contents.items() if len(found) > 1]
+    return wrong
+
+
+def table(outcomes: list[Outcome]) -> Iterator[str]:
+    """The outcomes for people: a line per seed and one of all, states before people came in and at the end."""
+    states = ("UDFOERT", "AFVIST", "MODTAGET", "MANUAL", "HOLD", "WITHDRAWN")
+    yield (
+        "seed actions requests failed refused kills rounds | before: UDF AFV MOD MAN HOLD | end: UDF AFV WITHDRAWN | "
+        "wrong seconds"
+    )
+    for each in outcomes:
+        refused = sum(count for number, count in each.numbers.items() if number)
+        before = " ".join(f"{each.before[name]:4}" for name in states[:5])
+        after = " ".join(f"{each.after[name]:4}" for name in ("UDFOERT", "AFVIST", "WITHDRAWN"))
+        yield (
+            f"{each.seed:4} {sum(each.after.values()):7} {each.requests:8} {each.lost:6} {refused:7} {each.kills:5} "
+            f"{each.rounds:6} | {before} | {after} | {len(each.wrong):5} {each.seconds:7.1f}"
+        )
+
+
+def _send(given: Mapping[str, Any], now: datetime, begun: Event) -> None:
+    """A worker that empties the outbox; its clock stands still."""
+    settings, cache = _opened(given)
+    means = DebtAuthorityResource(settings=settings).means(cache)
+    begun.set()
+    with contextlib.closing(means.authority), contextlib.closing(cache):
+        send_due(dataclasses.replace(means, clock=lambda: now), DAY)
+
+
+def _take_in(given: Mapping[str, Any], now: datetime, begun: Event) -> None:
+    """A worker that takes the folder of statuses in."""
+    settings, cache = _opened(given)
+    statuses = DebtAuthorityResource(settings=settings).statuses(cache)
+    begun.set()
+    with contextlib.closing(cache):
+        take_in_folder(statuses, Path(settings.need("dmi_status_folder")), now)
+
+
+def _opened(given: Mapping[str, Any]) -> tuple[Settings, Cache]:
+    """The cache, without looking for migrations: they take longer than the work."""
+    settings = Settings(**given)
+    engine = cache_engine(settings.need("cache_url"), settings.data_dir)
+    return settings, Cache(engine, cipher_of(settings))
