@@ -25,8 +25,8 @@ from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import polars as pl
 import sqlalchemy as sa
 import uvicorn
@@ -168,16 +168,23 @@ def _posts(utility: Utility, actions: dict[int, int]) -> None:
 
 
 async def _post_all(url: str) -> None:
-    """Posts the messages of standard input, a line each."""
+    """Posts the messages of standard input, a line each; by bare sockets, so that the end point is measured."""
+    parts = urlsplit(url)
     lines = iter(sys.stdin.read().splitlines())
 
-    async def caller(client: httpx.AsyncClient) -> None:
+    async def caller() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         for line in lines:
-            answer = await client.post(url, content=line.encode(), headers={"content-type": "text/xml"})
-            assert answer.status_code == 200, answer.text
+            body = line.encode()
+            head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: text/xml\r\n"
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            (length,) = re.findall(rb"content-length: (\d+)", answer.lower())
+            await reader.readexactly(int(length))
+        writer.close()
 
-    async with httpx.AsyncClient(timeout=60) as client:
-        await asyncio.gather(*(caller(client) for _ in range(CALLERS)))
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
 
 
 def _tell(what: str, count: int, seconds: float, remark: str = "") -> None:

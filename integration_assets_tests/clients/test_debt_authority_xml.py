@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration_assets.clients.debt_authority_xml import (
     acknowledgement,
@@ -24,6 +26,7 @@ from integration_assets.domain.claims.messages import (
 )
 from integration_assets.domain.claims.numbering import ActionContent, action_id_of, delivery_id_of, payload_hash
 from integration_assets.domain.people.numbers import Cpr
+from integration_assets.flows.claim_statuses import message_of
 from integration_assets.sandbox.town_numbers import Numbers
 from integration_assets_tests.clients import recall_messages as written
 
@@ -170,6 +173,29 @@ def test_what_is_no_status_update(change: tuple[str, str], words: str) -> None:
     status_update_of(good.encode())
     with pytest.raises(InvalidMessage, match=words):
         status_update_of(good.replace(*change).encode())
+
+
+@given(
+    place=st.integers(0, 2000),
+    length=st.integers(0, 60),
+    instead=st.text(max_size=12)
+    | st.sampled_from(["NaN", "1E+999999", "0001-01-01T00:00:00", "-1", "9" * 5000, "<x/>"]),
+)
+def test_whatever_comes_is_read_or_refused_with_a_reason(place: int, length: int, instead: str) -> None:
+    good = written.update(
+        written.info(
+            written.status(
+                1,
+                1,
+                "UDFOERT",
+                receipts=written.receipt(1, 1, "1.00", "2025-06-02"),
+                rejections=written.rejection(8, "nej", KundeNummer="1"),
+            )
+        )
+    )
+    changed = (good[:place] + instead + good[place + length :]).encode(errors="surrogatepass")
+    message = message_of("test", changed)
+    assert (message.update is None) == bool(message.unreadable)
 
 
 def test_document_types_and_entities_are_refused() -> None:
