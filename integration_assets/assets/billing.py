@@ -95,11 +95,11 @@ def billing_tariffs(context: dg.AssetExecutionContext, cache: CacheResource, kmd
     with journaled(context, store, areas=[]) as counts:
         loaded = tariffs_in_force(store.tariff_books, kmd_ee.settings.tariff_files, "billing/tariffs")
         counts |= {
-            "version": loaded.version,
             "new": int(loaded.is_new),
             "operands": len(loaded.book.operands),
             "products": len(loaded.book.templates),
         }
+    context.add_output_metadata({"version": loaded.version})
 
 
 @kept_asset(

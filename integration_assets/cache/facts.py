@@ -4,38 +4,48 @@ A process and its journal entry are stored together or not at all. Installations
 numbers, so any number of runs may work on them at once; a process id that the journal knows is not carried out again.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.exc import DataError
 
 from integration_assets.cache.copying import driver
+from integration_assets.cache.fact_rows import (
+    NotStorable,
+    documents_of,
+    encoded,
+    entry_texts,
+    installation_of,
+    journal_rows,
+    plain_call,
+    rows_of_document,
+)
 from integration_assets.cache.retrying import retrying
-from integration_assets.domain.facts.call_rows import row_of
 from integration_assets.domain.facts.calls import Call
 from integration_assets.domain.facts.engine import apply
-from integration_assets.domain.facts.exchange import contract_rows, installation_of, slice_row
 from integration_assets.domain.facts.invariants import InvariantBroken
 from integration_assets.domain.facts.operands import Operands
+from integration_assets.domain.facts.reading import BadExchange
 from integration_assets.domain.facts.rules import Rules
 from integration_assets.domain.facts.run import Refused
-from integration_assets.domain.facts.store import Entry, Installation, SliceRow
+from integration_assets.domain.facts.store import Entry, Installation
 
 INSTALLATIONS_AT_ONCE = 500
 """Installations of one transaction."""
 
 _LOCK = """
-WITH made AS (INSERT INTO installation_fact (installation) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING)
-SELECT installation, slices::text, contracts::text FROM installation_fact WHERE installation = ANY(%(names)s)
+SELECT installation, slices::text, contracts::text FROM installation_fact WHERE installation = ANY(%s)
 ORDER BY installation FOR UPDATE
 """
+_MAKE = "INSERT INTO installation_fact (installation) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _KNOWN = """
-SELECT installation, process_id, call FROM fact_journal
-WHERE installation = ANY(%(names)s) AND process_id = ANY(%(processes)s)
+SELECT j.installation, j.process_id, j.call::text
+FROM unnest(%s::text[], %s::text[]) AS asked(installation, process_id)
+JOIN fact_journal AS j ON j.installation = asked.installation AND j.process_id = asked.process_id
 """
 _WRITE = """
 UPDATE installation_fact AS f SET slices = n.slices, contracts = n.contracts, changed_at = now()
@@ -44,8 +54,10 @@ WHERE f.installation = n.installation
 """
 _NOTE = """
 COPY fact_journal
-    (installation, process_id, call, full_generation, reason, log, hooks, follow_ups, removed, added) FROM STDIN
+    (installation, process_id, full_generation, reason, call, log, hooks, follow_ups, removed, added) FROM STDIN
 """
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+"""What COPY reads otherwise."""
 
 
 class Asked(NamedTuple):
@@ -80,11 +92,11 @@ class Done(NamedTuple):
 
 
 class _Worked(NamedTuple):
-    """What became of the calls of an installation; the installation is None where nothing changed."""
+    """What became of the calls of an installation: its number, slices and contracts as one JSON text, and the lines of
+    its journal entries; none where nothing changed."""
 
-    name: str
-    installation: Installation | None
-    entries: list[Entry]
+    stored: str
+    entries: list[str]
     known: int
     refusals: list[Refusal]
 
@@ -108,23 +120,28 @@ class Facts:
         return done
 
     def installation(self, name: str, operands: Operands) -> Installation | None:
-        """What is stored of an installation, without its journal; None where nothing is."""
+        """What is stored of an installation, without its journal; None where nothing is. Raises BadExchange."""
         query = sa.text("SELECT slices::text, contracts::text FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
             row = connection.execute(query, {"name": name}).one_or_none()
-        return None if row is None else installation_of(name, json.loads(row[0]), json.loads(row[1]), operands)
+        return None if row is None else installation_of(name, row[0], row[1], operands)
 
     def slices(self, name: str) -> list[dict[str, Any]] | None:
         """The slices of an installation as rows of the exchange format; None where nothing is stored of it."""
         query = sa.text("SELECT slices FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
-            return connection.scalar(query, {"name": name})
+            document = connection.scalar(query, {"name": name})
+        return None if document is None else rows_of_document(document)
 
     def journal(self, name: str) -> list[dict[str, Any]]:
-        """The processes of an installation, the first one first: the columns of fact_journal."""
+        """The processes of an installation, the first one first: the columns of fact_journal.
+
+        What they removed and added as rows of the exchange format.
+        """
         query = sa.text("SELECT * FROM fact_journal WHERE installation = :name ORDER BY entry_id")
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query, {"name": name}).mappings()]
+            rows = connection.execute(query, {"name": name}).mappings()
+            return [dict(row) | {side: journal_rows(row[side]) for side in ("removed", "added")} for row in rows]
 
     def _carried_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
         """Carries out a part in one transaction, or where PostgreSQL cannot store it in smaller ones."""
@@ -140,30 +157,29 @@ class Facts:
         return first.and_then(self._carried_out({name: asked[name] for name in names[half:]}, rules))
 
     def _carry_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
-        names = list(asked)
-        processes = sorted({one.process_id for calls in asked.values() for one in calls})
         with self._engine.begin() as connection, driver(connection).cursor() as cursor:
-            stored = {name: (slices, contracts) for name, slices, contracts in self._locked(cursor, names)}
+            stored = _locked(cursor, list(asked))
+            pairs = [(name, one.process_id) for name, calls in asked.items() for one in calls]
             known: dict[str, dict[str, Any]] = {}
-            for name, process_id, call in cursor.execute(_KNOWN, {"names": names, "processes": processes}):
-                known.setdefault(name, {})[process_id] = call
+            for name, process_id, call in cursor.execute(_KNOWN, [list(column) for column in zip(*pairs, strict=True)]):
+                known.setdefault(name, {})[process_id] = from_json(call)
             worked = [_worked(name, stored[name], calls, known.get(name, {}), rules) for name, calls in asked.items()]
-            if any(one.entries for one in worked):
-                cursor.execute(_WRITE, [_written([one.installation for one in worked if one.installation])])
+            changed = [one for one in worked if one.entries]
+            if changed:
+                cursor.execute(_WRITE, [f"[{','.join(one.stored for one in changed)}]"])
                 with cursor.copy(_NOTE) as copy:
-                    for one in worked:
-                        for entry in one.entries:
-                            copy.write_row(_noted(one.name, entry))
+                    copy.write("".join(entry for one in changed for entry in one.entries))
         refusals = tuple(refusal for one in worked for refusal in one.refusals)
         return Done(sum(len(one.entries) for one in worked), sum(one.known for one in worked), refusals)
 
-    @staticmethod
-    def _locked(cursor: Any, names: list[str]) -> list[tuple[str, str, str]]:
-        """Each installation with its slices and contracts as JSON, locked; those that were not there are made."""
-        rows = cursor.execute(_LOCK, {"names": names}).fetchall()
-        if len(rows) < len(names):  # what the statement itself has made it does not see
-            rows = cursor.execute(_LOCK, {"names": names}).fetchall()
-        return rows
+
+def _locked(cursor: Any, names: list[str]) -> dict[str, tuple[str, str]]:
+    """Slices and contracts of each installation as JSON, locked; those that were not there are made."""
+    rows = cursor.execute(_LOCK, [names]).fetchall()
+    if len(rows) < len(names):
+        cursor.execute(_MAKE, [sorted(set(names) - {row[0] for row in rows})])
+        rows = cursor.execute(_LOCK, [names]).fetchall()
+    return {name: (slices, contracts) for name, slices, contracts in rows}
 
 
 def _worked(
@@ -171,17 +187,20 @@ def _worked(
 ) -> _Worked:
     """Carries out the calls of one installation in memory; `noted` are those of their processes that were before."""
     try:
-        slices, contracts = (json.loads(text) for text in stored)
-        first = installation = installation_of(name, slices, contracts, rules.operands)
-    except (ValueError, TypeError, KeyError) as error:
+        installation = installation_of(name, *stored, rules.operands)
+    except BadExchange as error:
         why = f"Installation {name}: its stored facts cannot be read, and stay as they are. {error}"
-        return _Worked(name, None, [], 0, [Refusal(name, one.process_id, why) for one in asked])
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
     entries: list[Entry] = []
     refusals: list[Refusal] = []
     known = 0
     for _group, members in groupby(asked, key=lambda one: one.group or one.process_id):
         calls = list(members)
-        before = [one for one in calls if one.process_id in noted and noted[one.process_id] == _plain(one.call)]
+        before = [
+            one
+            for one in calls
+            if one.process_id in noted and noted[one.process_id] == from_json(encoded(plain_call(one.call)))
+        ]
         known += len(before)
         tried, done, why = installation, list[Entry](), ""
         for process_id, call, _of in (one for one in calls if one not in before):
@@ -203,51 +222,34 @@ def _worked(
         else:
             installation = tried
             entries += done
-    return _Worked(name, None if installation is first else installation, entries, known, refusals)
+    if not entries:
+        return _Worked("", [], known, refusals)
+    try:
+        lines = [_noted(name, entry) for entry in entries]
+        slices, contracts = documents_of(installation)
+        told = f'{{"installation":{encoded(name)},"slices":{slices},"contracts":{contracts}}}'
+        return _Worked(told, lines, known, refusals)
+    except NotStorable as error:
+        why = f"Installation {name}: its facts cannot be stored, {error}. They stay as they were."
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
 
 
-def _plain(call: Call) -> object:
-    """A call as the journal gives it back."""
-    return json.loads(_json(row_of(call)))
+def _is_same(call: Call, noted: object) -> bool:
+    """Whether the journal has noted this very call."""
+    return noted == from_json(encoded(plain_call(call)))
+
+
+def _noted(name: str, entry: Entry) -> str:
+    """A journal entry as a line of COPY."""
+    generation = "\\N" if entry.full_generation is None else str(entry.full_generation)
+    texts = (name, entry.process_id, None, entry.reason, *entry_texts(entry))
+    told = [generation if text is None else text.translate(_ESCAPED) for text in texts]
+    return "\t".join(told) + "\n"
 
 
 def _first_line(error: Exception) -> str:
     """What PostgreSQL says, without the values."""
     return str(getattr(error, "orig", error)).partition("\n")[0]
-
-
-def _written(installations: Sequence[Installation]) -> str:
-    return _json(
-        [
-            {"installation": one.id, "slices": [_row(row) for row in one.rows()], "contracts": contract_rows(one)}
-            for one in installations
-        ]
-    )
-
-
-def _noted(name: str, entry: Entry) -> tuple[object, ...]:
-    """The columns of a journal entry, JSON as text."""
-    removed: list[dict[str, Any]] = []
-    added: list[dict[str, Any]] = []
-    for change in entry.changes:
-        gone, new = change.difference
-        removed += [_row(row) for row in gone]
-        added += [_row(row) for row in new]
-    followed = [[one.point, one.contract, one.old.isoformat(), one.new.isoformat()] for one in entry.followed]
-    documents = (entry.log, followed, [row_of(call) for call in entry.follow_ups], removed, added)
-    call = _json(row_of(entry.call))
-    return name, entry.process_id, call, entry.full_generation, entry.reason, *map(_json, documents)
-
-
-def _row(row: SliceRow) -> dict[str, Any]:
-    told = slice_row(row)
-    if row.fact.cut_by_move_out:
-        told["mauszug"] = True
-    return told
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=float).encode
-"""JSON as the tables keep it; decimal numbers as JSON's."""
 
 
 def _parts(names: Sequence[str], size: int) -> Iterator[list[str]]:

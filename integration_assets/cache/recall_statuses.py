@@ -104,10 +104,11 @@ class RecallStatuses:
 
     def _take_in(self, messages: Sequence[Message], now: datetime) -> dict[str, int]:
         with self._engine.begin() as connection:
-            self._archive(connection, messages, now)
+            ids = [message.message_id for message in messages]
+            self._archive(connection, ids, messages, now)
             told = [
-                _Told(info, status, message.message_id)
-                for message in messages
+                _Told(info, status, message_id)
+                for message_id, message in zip(ids, messages, strict=True)
                 if message.update is not None
                 for info, status in message.update.statuses()
             ]
@@ -122,9 +123,11 @@ class RecallStatuses:
             recall_rows.note_issues(connection, issues, now)
         return {"messages": len(messages), "unreadable": len(unreadable), "statuses": len(told), **intake.counts}
 
-    def _archive(self, connection: sa.Connection, messages: Sequence[Message], now: datetime) -> None:
+    def _archive(
+        self, connection: sa.Connection, ids: Sequence[str], messages: Sequence[Message], now: datetime
+    ) -> None:
         parameters = {
-            "ids": [message.message_id for message in messages],
+            "ids": list(ids),
             "sources": [message.source for message in messages],
             "times": [now] * len(messages),
             "contents": [self._cipher.seal(message.content) for message in messages],

@@ -320,12 +320,13 @@ installation_fact = sa.Table(
     "installation_fact",
     metadata,
     sa.Column("installation", sa.Text, primary_key=True),
-    sa.Column("slices", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    sa.Column("slices", JSONB, nullable=False, server_default=sa.text("""'{"by": [], "lines": []}'::jsonb""")),
     sa.Column("contracts", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
     sa.Column("changed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
 )
 """The facts of an installation as one value, since each process reads and writes them as a whole: slices with their
-provenance and contracts, in the rows of the exchange format. The view `fact_slice` shows them one by one."""
+provenance as `cache.fact_rows` writes them, contracts in the rows of the exchange format. The view `fact_slice` shows
+the slices one by one."""
 
 fact_journal = sa.Table(
     "fact_journal",

@@ -62,7 +62,7 @@ class DebtAuthority:
                 accept=(500,),
             )
         except PermanentError as failure:
-            if failure.status in _MISCONFIGURED:
+            if isinstance(failure, NotAllowedError) or failure.status in _MISCONFIGURED:
                 raise NotAllowedError(_sentence(failure), status=failure.status) from None
             raise PermanentError(_sentence(failure), status=failure.status) from None
         except CallError as failure:

@@ -7,7 +7,7 @@ Promises: no entities, document types or network when reading; a personal number
 and no error or text of the other side shows one. Times without a zone are Danish.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -46,6 +46,9 @@ _CONTEXT: Final = "http://skat.dk/begrebsmodel/xml/schemas/kontekst/2007/05/31/"
 _DANISH_TIME: Final = ZoneInfo("Europe/Copenhagen")
 _PLAIN_PARAMETERS: Final = frozenset({"MFAktionID", "DMIFordringEFIFordringID", "ÅrsagKode", "DMITransaktionID"})
 """Parameters of rejections that hold ids and codes; others may hold the number of a person."""
+
+_Part = Mapping[str, Element]
+"""What an element holds, by local name: a message has dozens of values, and each is looked up once."""
 
 
 def recall_envelope(request: RecallRequest) -> str:
@@ -182,92 +185,95 @@ def _errors(root: Element, names: tuple[str, ...], numbers: tuple[str, ...], sai
 
 
 def _info(info: Element) -> ClaimInfo:
-    listed = child(info, "FordringAktionStatusListe")
+    part = _part(info)
     return ClaimInfo(
-        _text(info, "FordringhaverSystemIDStruktur", "VirksomhedSENummer"),
-        _number(info, "MFLeveranceID"),
-        tuple(_status(part) for part in _all(listed, "FordringAktionStatus")),
+        _text(_part(part.get("FordringhaverSystemIDStruktur")), "VirksomhedSENummer"),
+        _number(part, "MFLeveranceID"),
+        tuple(_status(each) for each in _all(part, "FordringAktionStatusListe", "FordringAktionStatus")),
     )
 
 
 def _status(status: Element) -> ActionStatus:
-    code = _text(status, "MFAktionStatusKode")
+    part = _part(status)
+    code = _text(part, "MFAktionStatusKode")
     if code not in ActionStatusCode.__members__:
         raise InvalidMessage(f"MFAktionStatusKode {mask(code)} is not known.")
-    rejections = _all(child(status, "AfvistÅrsagListe"), "AfvistÅrsag")
-    receipts = _all(child(status, "DMITilbagekaldFordringKvitteringListe"), "DMITilbagekaldFordringKvittering")
+    receipts = _all(part, "DMITilbagekaldFordringKvitteringListe", "DMITilbagekaldFordringKvittering")
     return ActionStatus(
-        claim_id=_number(status, "DMIFordringID"),
-        action_id=_number(status, "MFAktionID"),
-        action_code=_text(status, "MFAktionKode"),
-        creditor_id=_number(status, "DMIFordringHaverID"),
+        claim_id=_number(part, "DMIFordringID"),
+        action_id=_number(part, "MFAktionID"),
+        action_code=_text(part, "MFAktionKode"),
+        creditor_id=_number(part, "DMIFordringHaverID"),
         code=ActionStatusCode(code),
-        changed_at=_moment(_text(status, "MFAktionStatusÆndretDato")),
-        creditor_ref=text(status, "DMIFordringFordringHaverRef"),
-        received_at=None if (when := text(status, "DMIFordringModtagelseDato")) is None else _moment(when),
-        rejections=tuple(_rejection(part) for part in rejections),
-        receipts=tuple(_receipt(part) for part in receipts),
+        changed_at=_moment(_text(part, "MFAktionStatusÆndretDato")),
+        creditor_ref=_optional(part, "DMIFordringFordringHaverRef"),
+        received_at=None if (when := _optional(part, "DMIFordringModtagelseDato")) is None else _moment(when),
+        rejections=tuple(_rejection(each) for each in _all(part, "AfvistÅrsagListe", "AfvistÅrsag")),
+        receipts=tuple(_receipt(each) for each in receipts),
     )
 
 
 def _rejection(reason: Element) -> Rejection:
     rejected = child(reason, "MFAktionAfvistStruktur")
-    words = text(rejected, "MFAktionAfvistTekst")
-    parameters = (
-        (part.get("navn") or "", (part.text or "").strip()) for part in _all(rejected, "MFAktionAfvistParameter")
-    )
+    part = _part(rejected)
+    words = _optional(part, "MFAktionAfvistTekst")
+    named = [each for each in rejected if local(each) == "MFAktionAfvistParameter"] if rejected is not None else []
+    parameters = ((each.get("navn") or "", (each.text or "").strip()) for each in named)
     return Rejection(
-        _number(rejected, "MFAktionAfvistNummer"),
+        _number(part, "MFAktionAfvistNummer"),
         None if words is None else mask(words),
         tuple((name, value if name in _PLAIN_PARAMETERS else mask(value)) for name, value in parameters),
     )
 
 
 def _receipt(receipt: Element) -> Receipt:
-    art = _text(receipt, "DMIFordringFordringArtKode")
+    part = _part(receipt)
+    art = _text(part, "DMIFordringFordringArtKode")
     if art not in Art.__members__:
         raise InvalidMessage(f"DMIFordringFordringArtKode {mask(art)} is neither INDR nor MODR.")
-    interest = child(receipt, "DMIInddrivelseRenteFordringListe")
-    liabilities = child(receipt, "DMITilbagekaldFordringHæftelseListe")
+    interest = _all(part, "DMIInddrivelseRenteFordringListe", "DMIInddrivelseRenteFordringStruktur")
+    liabilities = _all(part, "DMITilbagekaldFordringHæftelseListe", "DMITilbagekaldFordringHæftelse")
     return Receipt(
-        claim_id=_number(receipt, "DMIFordringID"),
-        main_claim_id=_number(receipt, "DMIFordringHovedFordringID"),
+        claim_id=_number(part, "DMIFordringID"),
+        main_claim_id=_number(part, "DMIFordringHovedFordringID"),
         art=Art(art),
-        type_code=_text(receipt, "DMIFordringTypeKode"),
-        creditor_ref=_text(receipt, "DMIFordringFordringHaverRef"),
-        amount=_amount(child(receipt, "FordringBeløbStruktur"), "DMIFordringBeløb"),
-        liabilities=tuple(_liability(part) for part in _all(liabilities, "DMITilbagekaldFordringHæftelse")),
-        effective_from=_day(receipt, "DMIFordringVirkningFra"),
-        interest_claims=tuple(_interest(part) for part in _all(interest, "DMIInddrivelseRenteFordringStruktur")),
+        type_code=_text(part, "DMIFordringTypeKode"),
+        creditor_ref=_text(part, "DMIFordringFordringHaverRef"),
+        amount=_amount(part.get("FordringBeløbStruktur"), "DMIFordringBeløb"),
+        liabilities=tuple(_liability(each) for each in liabilities),
+        effective_from=_day(part, "DMIFordringVirkningFra"),
+        interest_claims=tuple(_interest(each) for each in interest),
     )
 
 
 def _interest(interest: Element) -> InterestClaim:
+    part = _part(interest)
     return InterestClaim(
-        _number(interest, "DMIFordringID"),
-        _text(interest, "DMIFordringTypeKode"),
-        _amount(child(interest, "FordringBeløbStruktur"), "DMIFordringBeløb"),
-        _day(interest, "DMIFordringVirkningFra"),
+        _number(part, "DMIFordringID"),
+        _text(part, "DMIFordringTypeKode"),
+        _amount(part.get("FordringBeløbStruktur"), "DMIFordringBeløb"),
+        _day(part, "DMIFordringVirkningFra"),
     )
 
 
 def _liability(liability: Element) -> Liability:
-    debtor = child(liability, "KundeStruktur")
-    limitation = _day(liability, "HæftelseForældelseDato")
+    part = _part(liability)
+    debtor = _part(part.get("KundeStruktur"))
+    limitation = _day(part, "HæftelseForældelseDato")
     if limitation is None:
         raise InvalidMessage("HæftelseForældelseDato is missing.")
-    owner = text(debtor, "EnkeltmandVirksomhedEjer", "PersonCPRNummer")
+    owner = text(debtor.get("EnkeltmandVirksomhedEjer"), "PersonCPRNummer")
     return Liability(
         Debtor(
             number=_text(debtor, "KundeNummer"),
             kind=_text(debtor, "KundeType"),
-            company_number=text(debtor, "VirksomhedCVRNummer"),
-            name=text(debtor, "KundeNavn"),
-            business_form=text(debtor, "DriftFormKode"),
+            company_number=_optional(debtor, "VirksomhedCVRNummer"),
+            name=_optional(debtor, "KundeNavn"),
+            business_form=_optional(debtor, "DriftFormKode"),
             owner=None if owner is None else _personal(owner),
         ),
         limitation,
-        _amount(child(liability, "HæftelseBeløbStruktur"), "HæftelseBeløb"),
+        _amount(part.get("HæftelseBeløbStruktur"), "HæftelseBeløb"),
     )
 
 
@@ -278,19 +284,34 @@ def _personal(digits: str) -> Cpr:
         raise InvalidMessage(f"PersonCPRNummer: {failure}") from None
 
 
-def _all(parent: Element | None, name: str) -> list[Element]:
-    return [] if parent is None else [part for part in parent if local(part) == name]
+def _part(element: Element | None) -> _Part:
+    """What an element holds, by name; of several of a name the first."""
+    found: dict[str, Element] = {}
+    for each in element if element is not None else ():
+        found.setdefault(local(each), each)
+    return found
 
 
-def _text(element: Element | None, *path: str) -> str:
-    value = text(element, *path)
+def _all(part: _Part, listed: str, name: str) -> list[Element]:
+    """The elements of a name in a list that may be missing."""
+    parent = part.get(listed)
+    return [] if parent is None else [each for each in parent if local(each) == name]
+
+
+def _optional(part: _Part, name: str) -> str | None:
+    found = part.get(name)
+    return ((found.text or "").strip() or None) if found is not None else None
+
+
+def _text(part: _Part, name: str) -> str:
+    value = _optional(part, name)
     if value is None:
-        raise InvalidMessage(f"{path[-1]} is missing.")
+        raise InvalidMessage(f"{name} is missing.")
     return value
 
 
-def _number(element: Element | None, name: str) -> int:
-    value = _text(element, name)
+def _number(part: _Part, name: str) -> int:
+    value = _text(part, name)
     try:
         return int(value)
     except ValueError:
@@ -298,14 +319,15 @@ def _number(element: Element | None, name: str) -> int:
 
 
 def _amount(structure: Element | None, name: str) -> Amount:
+    part = _part(structure)
     try:
-        return Amount(_text(structure, "ValutaKode"), Decimal(_text(structure, name)))
+        return Amount(_text(part, "ValutaKode"), Decimal(_text(part, name)))
     except InvalidOperation:
         raise InvalidMessage(f"{name} is no amount.") from None
 
 
-def _day(element: Element, name: str) -> date | None:
-    value = text(element, name)
+def _day(part: _Part, name: str) -> date | None:
+    value = _optional(part, name)
     try:
         return None if value is None else date.fromisoformat(value[:10])
     except ValueError:

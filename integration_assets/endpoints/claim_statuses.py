@@ -32,21 +32,21 @@ _log = logging.getLogger(__name__)
 
 
 class _Waiting(NamedTuple):
-    message: Message
-    stored: "asyncio.Future[bool]"
+    content: bytes
+    stored: "asyncio.Future[Message | None]"
 
 
 class _Intake:
-    """Takes in what waits, all of it at once, one transaction after the other."""
+    """Reads and takes in what waits, all of it at once, one transaction after the other."""
 
     def __init__(self, statuses: RecallStatuses, clock: Callable[[], datetime]) -> None:
         self._statuses = statuses
         self._clock = clock
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
 
-    async def stored(self, message: Message) -> bool:
-        """Whether the message was committed."""
-        waiting = _Waiting(message, asyncio.get_running_loop().create_future())
+    async def stored(self, content: bytes) -> Message | None:
+        """The message in these bytes, once it is committed; None where it could not be stored."""
+        waiting = _Waiting(content, asyncio.get_running_loop().create_future())
         await self._waiting.put(waiting)
         return await waiting.stored
 
@@ -56,17 +56,26 @@ class _Intake:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._waiting.get_nowait())
-            together = await self._take_in(batch)
-            for one in batch:  # one message must not keep the others out
-                stored = together or (len(batch) > 1 and await self._take_in([one]))
+            stored = await run_in_threadpool(self._take_in, [one.content for one in batch])
+            for one, message in zip(batch, stored, strict=True):
                 if not one.stored.done():  # whoever asked may have gone
-                    one.stored.set_result(stored)
+                    one.stored.set_result(message)
 
-    async def _take_in(self, batch: Sequence[_Waiting]) -> bool:
+    def _take_in(self, contents: Sequence[bytes]) -> list[Message | None]:
+        """The messages that were stored; where that fails for all together, each by itself: one must not keep the
+        others out."""
+        messages = [message_of(SOURCE, content) for content in contents]
+        if self._is_stored(messages):
+            return [*messages]
+        if len(messages) == 1:
+            return [None]
+        return [message if self._is_stored([message]) else None for message in messages]
+
+    def _is_stored(self, messages: Sequence[Message]) -> bool:
         try:
-            await run_in_threadpool(self._statuses.take_in, [one.message for one in batch], self._clock())
+            self._statuses.take_in(messages, self._clock())
         except Exception:
-            _log.exception("%s messages of the debt authority were not stored; it will send them again.", len(batch))
+            _log.exception("%s messages of the debt authority were not stored; it will send them again.", len(messages))
             return False
         return True
 
@@ -79,8 +88,8 @@ def application(statuses: RecallStatuses, clock: Callable[[], datetime]) -> Star
         content = await _body(request)
         if content is None:
             return _xml(soap_fault("Client", "The message is too large."), 413)
-        message = await run_in_threadpool(message_of, SOURCE, content)
-        if not await intake.stored(message):
+        message = await intake.stored(content)
+        if message is None:
             return _xml(soap_fault("Server", "The message could not be stored. Please send it again."), 500)
         if message.update is None:
             return _xml(soap_fault("Client", message.unreadable or "The message cannot be read."), 500)

@@ -57,14 +57,22 @@ EXAMPLES = claim_rows(
 class Utility:
     """The utility's side. Its clock stands still unless `later` moves it."""
 
-    def __init__(self, engine: sa.Engine, url: str, *, most_actions: int = 500, two_approvers: bool = False) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        url: str,
+        *,
+        most_actions: int = 500,
+        two_approvers: bool = False,
+        timeout_s: float = 2.0,
+    ) -> None:
         self.engine = engine
         self.now = datetime(2025, 11, 3, 8, tzinfo=UTC)
         self.ledger = ClaimLedger(engine)
         self.recalls = Recalls(engine, two_approvers=two_approvers)
         self.outbox = RecallOutbox(engine)
         self.statuses = RecallStatuses(engine, Cipher.from_secret("tests"), SYSTEM)
-        self.authority = DebtAuthority(url, certificate=None, ca=None, timeout_s=2.0)
+        self.authority = DebtAuthority(url, certificate=None, ca=None, timeout_s=timeout_s)
         self.means = Means(self.outbox, self.authority, SYSTEM, CREDITOR, most_actions, lambda: self.now)
 
     def hand_over(self, claims: pl.DataFrame = EXAMPLES) -> None:

@@ -14,7 +14,7 @@ EVENTS = {
 }  # fmt: skip
 KINDS = {
     "new_contract", "move_out", "change_move_out_date", "cancel_contract_end", "change_move_in_date",
-    "cancel_contract_start", "product_change", "product_change_cancel",
+    "cancel_contract_start", "product_change", "product_change_cancel", "contract_change",
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ _LARGEST_AMOUNT: Final = Decimal(10**11)
 _SE_NUMBER = re.compile(r"[0-9]{8}")
 _CODE = re.compile(r"[A-Z]{4}")
 _CENT: Final = Decimal("0.01")
+_PLAUSIBLE: Final = 1900
+_INFINITE: Final = 9999
 
 
 class InvalidMessage(ValueError):
@@ -188,6 +190,7 @@ class ActionStatus:
         _id(self.action_id, "MFAktionID")
         _id(self.creditor_id, "DMIFordringHaverID")
         _need(self.changed_at.tzinfo is not None, "The time of a status names its zone.")
+        _need(_PLAUSIBLE <= self.changed_at.year < _INFINITE, f"No status is of the year {self.changed_at.year}.")
 
     @property
     def lacks(self) -> str | None:
