@@ -1,135 +1,47 @@
-"""Recalls in a bad world: claims drawn by a seed, every fault of the debt authority, processes killed at any moment.
+"""Recalls in a bad world: every fault of the debt authority, and processes killed at any moment, drawn by a seed."""
 
-`Chaos` plays one seed. What must come of each action is worked out here from the claims as they were drawn and from the
-authority's books, in plain loops: no rule of the product takes part.
-"""
-
-import contextlib
-import dataclasses
-import multiprocessing
 import random
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
-import uvicorn
 
 from integration_assets.cache.claim_ledger import ClaimLedger
-from integration_assets.cache.engine import cache_engine
 from integration_assets.cache.recall_outbox import RecallOutbox
 from integration_assets.cache.recalls import Decision, Recalls, Wish
-from integration_assets.cache.store import Cache
 from integration_assets.domain.claims.rules import Asked
-from integration_assets.endpoints.claim_statuses import application
 from integration_assets.flows.claim_ledger import import_ledger
-from integration_assets.flows.claim_statuses import ask_again, overdue, take_in_folder
-from integration_assets.flows.recalls import send_due
-from integration_assets.resources.cache import cipher_of, open_cache
-from integration_assets.resources.debt_authority import DebtAuthorityResource
-from integration_assets.sandbox.background import start_in_background
-from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets.flows.claim_statuses import ask_again, overdue
+from integration_assets.resources.cache import open_cache
 from integration_assets.settings import Settings
+from integration_assets_tests.end_to_end.processes import FORKS
+from integration_assets_tests.end_to_end.recall_expected import REFUSING, expected_states, twice
+from integration_assets_tests.end_to_end.recall_plan import CREDITOR, Planned, planned
+from integration_assets_tests.end_to_end.recall_processes import (
+    DAY,
+    SYSTEM,
+    Outside,
+    free_port,
+    listen,
+    send,
+    take_in,
+)
 
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__])
-
-DAY = date(2026, 3, 2)
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
-CREDITOR = 1999
-SYSTEM = "debt_authority"
-
-REFUSING = {
-    "MANUAL": (901, 902, 911, 912, 913, 914, 915, 919, 900, 920, 923, 929, 970, 989, 995, 998, -2),
-    "HOLD": (921, 922, 999),
-    "CHANNEL_STOPPED": (991, 994),
-    "RETRY_WAIT": (930, 940, 949),
-    "ONE_MORE": (950, 960, 969),
-    "UNKNOWN": (-1, -3),
-    "RECONCILE": (-4,),
-}
-"""Error numbers by what a caller makes of them (specification D.4, written down anew)."""
+WATCH_DAYS = 5
+"""Working days after which a recall without final status is overdue."""
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """An action that is wanted: claim and reason, and whether the authority has a reason of its own to reject it."""
-
-    claim: int
-    reason: str
-    fits: bool
-
-
-@dataclass
-class Plan:
-    """Claims and wanted actions of a seed. `there` are the claims as the authority has them, `here` as the utility."""
-
-    there: list[Json] = field(default_factory=list)
-    here: list[Json] = field(default_factory=list)
-    first: list[Planned] = field(default_factory=list)
-    later: list[Planned] = field(default_factory=list)
-
-    @property
-    def families(self) -> dict[int, list[int]]:
-        """The claims that go with each claim: a main claim takes its sub-claims along."""
-        return {
-            claim["id"]: [each["id"] for each in self.there if each["main"] == claim["id"] or each is claim]
-            for claim in self.there
-        }
-
-
-def planned(seed: int, actions: int) -> Plan:
-    """So many actions: most of main claims, some of sub-claims, of unknown claims, and as wrong after a deferral."""
-    draw = random.Random(f"recalls {seed}")
-    plan = Plan()
-    number = 20_000_000
-    while len(plan.first) + len(plan.later) < actions:
-        number += 10
-        art = "MODR" if draw.random() < 0.15 else "INDR"
-        refund, unknown = draw.random() < 0.05, draw.random() < 0.04
-        family = [_claim(number, number, art, "FOFAKFY", refund)]
-        family += [_claim(number + each, number, art, "CVRYKOP", refund) for each in range(1, draw.choice((1, 2, 3)))]
-        # The utility's ledger has not heard of the refund, and has a claim that never arrived.
-        plan.here += [{**claim, "state_refund": False} for claim in family]
-        plan.there += [] if unknown else family
-        target = draw.choice(family)["id"] if draw.random() < 0.3 else number
-        reasons = ("FEJL", "SMTI") if art == "MODR" else ("FEJL", "FEJL", "HENS", "KLAG", "BORD", "HAFT")
-        reason = draw.choice(reasons)
-        fits = not unknown and not (refund and reason not in ("FEJL", "KLAG"))
-        plan.first.append(Planned(target, reason, fits))
-        deferred = reason not in ("FEJL", "SMTI")
-        if deferred and len(plan.first) + len(plan.later) < actions and draw.random() < 0.5:
-            plan.later.append(Planned(target, "FEJL", not unknown))
-    return plan
-
-
-def _claim(number: int, main: int, art: str, kind: str, refund: bool) -> Json:
-    return {
-        "id": number,
-        "main": main,
-        "art": art,
-        "type": kind,
-        "creditor": CREDITOR,
-        "reference": f"{main // 10}-1",
-        "amount": f"{400 + number % 997}.50",
-        "received_at": "2025-06-02T08:00:00",
-        "debtors": [{"customer": f"{main:010d}", "kind": "PERSON", "limitation": "2028-06-01"}],
-        "interest": number + 5 if number == main else None,
-        "state_refund": refund,
-    }
 
 
 @dataclass
@@ -152,42 +64,11 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-class Outside:
-    """A sandbox with nothing but the debt authority, which can be killed and comes back with all that it knew."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._options = SandboxOptions(data_dir=data_dir, systems=(SYSTEM,))
-        self._running = start_in_background(self._options)
-        self.settings = self._running.settings
-
-    def get(self, path: str) -> Any:
-        """JSON answer of the control system."""
-        return self._running.get(path)
-
-    def post(self, path: str, body: Any = None) -> Any:
-        """Sends JSON to the control system; its JSON answer."""
-        return self._running.post(path, body)
-
-    def kill(self) -> None:
-        """Ends it by SIGKILL."""
-        self._running.process.kill()
-        self._running.process.wait()
-
-    def revive(self) -> None:
-        """Starts it again, where it was before."""
-        self._running = start_in_background(self._options)
-        assert self._running.settings == self.settings
-
-    def stop(self) -> None:
-        """Ends it for good."""
-        self._running.stop()
-
-
 class Chaos:
     """One seed: the product in processes of its own against a sandbox that has nothing but the debt authority."""
 
     def __init__(
-        self, sandbox: "Outside", cache_url: str, folder: Path, seed: int, actions: int, *, mortal: bool = False
+        self, sandbox: Outside, cache_url: str, folder: Path, seed: int, actions: int, *, mortal: bool = False
     ) -> None:
         """`mortal`: the authority dies too, and comes back."""
         self.sandbox = sandbox
@@ -198,7 +79,7 @@ class Chaos:
         self.now = datetime(2026, 3, 2, 8, tzinfo=UTC)
         self.folder = folder
         self.posts = seed % 2 == 0
-        self.port = _free_port()
+        self.port = free_port()
         self._listening: BaseProcess | None = None
         self.given = {
             **sandbox.settings,
@@ -345,8 +226,8 @@ class Chaos:
     def _release_all(self) -> None:
         waiting = [action for action, state in self._states().items() if state in ("MANUAL", "HOLD")]
         self.recalls.decide(Decision.RELEASE, waiting, "carl", self.now)
-        late = overdue(self.recalls, 5, self.now)["action_id"].to_list()
-        asked = ask_again(self.recalls, late, 5, "carl", self.now)
+        late = overdue(self.recalls, WATCH_DAYS, self.now)["action_id"].to_list()
+        asked = ask_again(self.recalls, late, WATCH_DAYS, "carl", self.now)
         assert all(one.state is not None for one in asked)
 
     # --- processes ---
@@ -354,10 +235,10 @@ class Chaos:
     def _workers(self, *, killing: bool) -> None:
         """The outbox is emptied, by two processes at once where they may be killed; now and then the authority dies."""
         if not killing:
-            _send(self.given, self.now)
+            send(self.given, self.now)
             return
         dying = self.mortal and self.draw.random() < 0.2
-        self._run([_send, _send], self.sandbox.kill if dying else None)
+        self._run([send, send], self.sandbox.kill if dying else None)
         if dying:
             self.sandbox.revive()
             self.outcome.deaths += 1
@@ -369,9 +250,9 @@ class Chaos:
         if not self.posts:
             self.sandbox.post("/debt_authority/work", {})
             if killing:
-                self._run([_take_in])
+                self._run([take_in])
             else:
-                _take_in(self.given, self.now)
+                take_in(self.given, self.now)
             return
         listener = self._listener()
         dying = killing and self.draw.random() < 0.5
@@ -387,7 +268,7 @@ class Chaos:
         if self._listening is not None and self._listening.is_alive():
             return self._listening
         begun = FORKS.Event()
-        self._listening = FORKS.Process(target=_listen, args=(self.given, self.port, begun), daemon=True)
+        self._listening = FORKS.Process(target=listen, args=(self.given, self.port, begun), daemon=True)
         self._listening.start()
         begun.wait(60)
         return self._listening
@@ -424,7 +305,7 @@ class Chaos:
         books = self.sandbox.get("/debt_authority/books")
         state = self._states()
         exhausted = self._exhausted()
-        late = set(overdue(self.recalls, 5, self.now + timedelta(days=21))["action_id"].to_list())
+        late = set(overdue(self.recalls, WATCH_DAYS, self.now + timedelta(days=21))["action_id"].to_list())
         for action in sorted(self.wanted):
             allowed = expected_states(str(action), books, exhausted=action in exhausted)
             if state[action] not in allowed:
@@ -443,7 +324,7 @@ class Chaos:
         outcome.requests = self.sandbox.get("/requests/summary").get(SYSTEM, {}).get("total", 0)
         by_status = self.sandbox.get("/requests/summary").get(SYSTEM, {}).get("by_status", {})
         outcome.lost = sum(count for status, count in by_status.items() if status != "200")
-        outcome.wrong += _twice(books) + self._forgotten(books, state) + self._disagreements(books)
+        outcome.wrong += twice(books) + self._forgotten(books, state) + self._disagreements(books)
 
     def _forgotten(self, books: Mapping[str, Any], state: Mapping[int, str]) -> list[str]:
         wrong: list[str] = []
@@ -501,45 +382,6 @@ class Chaos:
         return {"now": self.now.astimezone(COPENHAGEN).replace(tzinfo=None, microsecond=0).isoformat()}
 
 
-def expected_states(action: str, books: Mapping[str, Any], *, exhausted: bool) -> tuple[str, ...]:
-    """Where an action may stand once nothing is due any more and no person has looked at it.
-
-    What the authority has decided counts, whatever the answers were. Of what it never took, the last answer counts. One
-    exception is nobody's fault: when the refusal of a transaction was lost, sending it again is answered with "known
-    already", and the caller must believe that; all he can do is notice that no status comes.
-    """
-    record = books["actions"].get(action)
-    if record is not None:
-        return (record["status"],)
-    numbers = [arrival["number"] for arrival in books["arrivals"] if int(action) in arrival["actions"]]
-    last = numbers[-1] if numbers else None
-    if last in (990, 992):
-        return ("MODTAGET",)
-    group = next((name for name, found in REFUSING.items() if last in found), None)
-    if group in ("MANUAL", "HOLD"):
-        return (group, "MANUAL") if exhausted else (group,)
-    if group in ("RECONCILE", "ONE_MORE"):
-        return ("MANUAL",)
-    return ("MANUAL",) if exhausted else ("a state that comes to an end",)
-
-
-def _twice(books: Mapping[str, Any]) -> list[str]:
-    """Claims recalled twice, and transaction ids with two contents."""
-    wrong: list[str] = []
-    recalls: dict[int, list[str]] = {}
-    for recall in sorted(books["recalls"], key=lambda recall: recall["n"]):
-        recalls.setdefault(recall["claim"], []).append(recall["reason"])
-    for claim, reasons in sorted(recalls.items()):
-        again_as_wrong = len(reasons) == 2 and reasons[0] not in ("FEJL", "SMTI") and reasons[1] == "FEJL"
-        if len(reasons) > 1 and not again_as_wrong:
-            wrong.append(f"claim {claim} was recalled for {', '.join(reasons)}")
-    contents: dict[str, set[str]] = {}
-    for arrival in books["arrivals"]:
-        contents.setdefault(arrival["transaction"], set()).add(str(arrival["digest"]))
-    wrong += [f"transaction {key} came with two contents" for key, found in contents.items() if len(found) > 1]
-    return wrong
-
-
 def table(outcomes: list[Outcome]) -> Iterator[str]:
     """The outcomes for people: a line for each seed. States each time before people came, and in the end.
 
@@ -557,45 +399,3 @@ def table(outcomes: list[Outcome]) -> Iterator[str]:
             f"{each.seed:4} {sum(each.after.values()):7} {each.requests:8} {each.lost:6} {refused:7} "
             f"{dead:5} | {states[0]} | {states[1]} | {after} | {len(each.wrong):5} {each.seconds:7.1f}"
         )
-
-
-def _send(given: Mapping[str, Any], now: datetime, begun: Event | None = None) -> None:
-    """A worker that empties the outbox; its clock stands still."""
-    settings, cache = _opened(given)
-    means = DebtAuthorityResource(settings=settings).means(cache)
-    if begun is not None:
-        begun.set()
-    with contextlib.closing(means.authority), contextlib.closing(cache):
-        send_due(dataclasses.replace(means, clock=lambda: now), DAY)
-
-
-def _take_in(given: Mapping[str, Any], now: datetime, begun: Event | None = None) -> None:
-    """A worker that takes the folder of statuses in."""
-    settings, cache = _opened(given)
-    statuses = DebtAuthorityResource(settings=settings).statuses(cache)
-    if begun is not None:
-        begun.set()
-    with contextlib.closing(cache):
-        take_in_folder(statuses, Path(settings.need("dmi_status_folder")), now)
-
-
-def _listen(given: Mapping[str, Any], port: int, begun: Event) -> None:
-    """The end point that the authority posts statuses to, over plain http, until it is killed."""
-    settings, cache = _opened(given)
-    statuses = DebtAuthorityResource(settings=settings).statuses(cache)
-    listener = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(application(statuses, lambda: datetime.now(UTC)), log_config=None))
-    begun.set()
-    server.run(sockets=[listener])
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def _opened(given: Mapping[str, Any]) -> tuple[Settings, Cache]:
-    """The cache, without looking for migrations: they take longer than the work."""
-    settings = Settings(**given)
-    engine = cache_engine(settings.need("cache_url"), settings.data_dir)
-    return settings, Cache(engine, cipher_of(settings))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integration_assets_tests.end_to_end.recall_chaos import Chaos, Outside, table
+from integration_assets_tests.end_to_end.recall_chaos import Chaos, table
+from integration_assets_tests.end_to_end.recall_processes import Outside
 
 
 @pytest.fixture(scope="module")
