@@ -55,9 +55,7 @@ def ask_again(
     late = set(overdue(recalls, working_days, now)["action_id"])
     done = recalls.decide(Decision.ASK_AGAIN, [each for each in action_ids if each in late], by, now, note)
     return done + [
-        Decided(
-            each, None, f"It was not sent {working_days} working days ago, or is settled: the answer is waited for."
-        )
+        Decided(each, None, f"It is not overdue: it was not sent {working_days} working days ago, or is settled.")
         for each in action_ids
         if each not in late
     ]

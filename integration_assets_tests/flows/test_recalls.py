@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cache.recalls import Decision
+from integration_assets.flows.claim_statuses import ask_again
 from integration_assets.sandbox.store import Store
 from integration_assets_tests.flows.collection import Utility
 from integration_assets_tests.sandbox.handmade_recalls import EXAMPLES, Authority, authority, emptied
@@ -206,6 +207,52 @@ def test_a_status_wins_over_an_answer_that_was_lost(utility: Utility, dmi: Autho
     assert utility.states() == {first: "UDFOERT", second: "UDFOERT"}
     utility.later(days=1)
     assert utility.send()["sent"] == 0
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_is_overdue_is_asked_for_again(utility: Utility, dmi: Authority, *, taken: bool) -> None:
+    first, second = utility.approved((100001, "FEJL"), (100005, "FEJL"))
+    # The answer to the first try gets lost. Was it a refusal, the transaction is used up, and nothing was taken.
+    dmi.control("/switches", {"next_answers": [] if taken else [930], "garbled_share": 1.0})
+    utility.send()
+    dmi.control("/switches", {"garbled_share": 0.0})
+    utility.later(minutes=2)
+    assert utility.send()["already_delivered"] == 1
+    assert utility.states() == {first: "MODTAGET", second: "MODTAGET"}
+    (early,) = ask_again(utility.recalls, [first], 5, "dorte", utility.now)
+    assert early.state is None
+    assert "not overdue" in early.sentence
+    if taken:
+        night(dmi, utility)
+        assert set(utility.states().values()) == {"UDFOERT"}
+    utility.later(days=14)
+    asked = ask_again(utility.recalls, [first], 5, "dorte", utility.now)
+    if taken:
+        assert [one.state for one in asked] == [None]
+        return
+    # All of the delivery was lost, and goes together.
+    assert {one.action_id: one.state for one in asked} == {first: "RETRY_WAIT", second: "RETRY_WAIT"}
+    assert utility.send() == {"packed": 0, "renewed": 1, "sent": 1, "ok": 1}
+    night(dmi, utility)
+    assert utility.states() == {first: "UDFOERT", second: "UDFOERT"}
+    assert len(recalled(utility)) == 3
+    assert len({arrival["transaction"] for arrival in dmi.control("/books")["arrivals"]}) == 2
+
+
+def test_asking_again_for_what_the_authority_had_all_the_time_does_nothing_twice(
+    utility: Utility, dmi: Authority
+) -> None:
+    (action,) = utility.approved((100001, "FEJL"))
+    utility.send()
+    dmi.control("/work", {"send": False})
+    for path in dmi.folder.glob("*.xml"):
+        path.unlink()
+    utility.later(days=14)
+    ask_again(utility.recalls, [action], 5, "dorte", utility.now)
+    utility.send()
+    night(dmi, utility)
+    assert utility.states() == {action: "UDFOERT"}
+    assert sorted(recall["claim"] for recall in dmi.control("/books")["recalls"]) == [100001, 100002]
 
 
 def test_nothing_is_lost_where_the_authority_is_away(cache: sa.Engine, dmi: Authority) -> None:

@@ -187,3 +187,14 @@ def test_what_was_refused_goes_under_another_id_and_what_is_unknown_under_the_sa
     at = states.sent(states.approved(Situation()))
     assert states.answered(at, Policy.RETRY_BACKOFF).outcome is Outcome.REFUSED
     assert states.answered(at, Policy.RETRY_SAME_ID).outcome is Outcome.UNKNOWN
+
+
+def test_what_counted_as_delivered_is_asked_for_again_under_another_id() -> None:
+    at = states.answered(states.sent(states.approved(Situation())), Policy.ALREADY_DELIVERED)
+    again = states.asked_again(at)
+    assert (again.state, again.outcome, again.tries) == (State.RETRY_WAIT, Outcome.REFUSED, 0)
+    # The authority may have had it all the time: its word still counts.
+    done = states.reported(states.sent(again), ActionStatusCode.UDFOERT, START)
+    for settled in (done, Situation(), states.approved(Situation()), states.sent(states.approved(Situation()))):
+        with pytest.raises(NotPossible):
+            states.asked_again(settled)
