@@ -6,6 +6,7 @@ from integration_assets.assets import (
     accounts,
     addresses,
     billing,
+    claims,
     crm,
     crm_accounts,
     drift,
@@ -24,6 +25,7 @@ from integration_assets.automation.accounts import (
 )
 from integration_assets.automation.jobs import (
     address_register,
+    claim_recalls,
     follow_relations,
     main_flow,
     register_notifications,
@@ -31,6 +33,7 @@ from integration_assets.automation.jobs import (
 )
 from integration_assets.automation.retention import retention, retention_daily
 from integration_assets.automation.schedules import (
+    claims_quarter_hourly,
     nightly,
     registers_nightly,
     registry_drift_daily,
@@ -43,6 +46,7 @@ from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.debt_authority import DebtAuthorityResource
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
@@ -51,7 +55,7 @@ from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing, accounts]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing, accounts, claims]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -74,6 +78,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             registry_reconciliation,
             account_marking,
             account_update,
+            claim_recalls,
             retention,
         ],
         schedules=[
@@ -84,6 +89,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             retention_daily,
             accounts_marked_daily,
             accounts_updated,
+            claims_quarter_hourly,
         ],
         sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
@@ -92,6 +98,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "business_day": BusinessDay(fixed=settings.business_day or ""),
             "kmd_ee": KmdEeResource(settings=settings),
             "lora": LoraResource(settings=settings),
+            "debt_authority": DebtAuthorityResource(settings=settings),
             "dynamics": DynamicsResource(settings=settings),
             "address_files": AddressRegisterResource(settings=settings),
             "washing": washing_resource(settings),

@@ -42,8 +42,14 @@ DYNAMICS = _outside(
         for name in ("addresses", "contacts", "accounts", "customer_roles", "agreements", "installations")
     ],
 )
+DEBT_AUTHORITY = _outside(
+    "debt_authority",
+    "DMI at the debt collection authority (Gældsstyrelsen): takes recalls of claims, tells later what became of them.",
+    {"soap"},
+    [dg.AssetKey(["claims", "recalls"])],
+)
 
-OUTSIDE = [KMD_EE, ADDRESS_REGISTER, PERSON_REGISTER, COMPANY_REGISTER, TARIFF_FILES, LORA, DYNAMICS]
+OUTSIDE = [KMD_EE, ADDRESS_REGISTER, PERSON_REGISTER, COMPANY_REGISTER, TARIFF_FILES, LORA, DYNAMICS, DEBT_AUTHORITY]
 
 
 def outside_assets(further: Sequence[dg.AssetKey] = ()) -> list[dg.AssetSpec]:

@@ -34,3 +34,10 @@ registry_reconciliation = dg.define_asset_job(
     selection=dg.AssetSelection.assets(["drift", "lora"]),
     description="Reads objects of the registry again by turns and compares them with what was delivered.",
 )
+
+claim_recalls = dg.define_asset_job(
+    "claim_recalls",
+    selection=dg.AssetSelection.groups("claims"),
+    description="Claims under collection: the ledger taken in, recalls proposed, sent and followed. Off unless "
+    "CLAIMS_ENABLED.",
+)

@@ -19,6 +19,7 @@ SENTENCES = {
     "vanished_rows": "rows that vanished from their source",
     "installation_accounts": "installation accounts of ended customers, and the contracts that they showed",
     "closed_rejections": "closed rejections",
+    "claim_messages": "messages from and to the debt authority",
     "closed_drift": "objects that once differed from what was delivered",
     "journal_rows": "rows of the journal",
     "audit_rows": "rows of the audit",

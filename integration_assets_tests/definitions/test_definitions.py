@@ -19,6 +19,7 @@ KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 DRIFT = dg.AssetKey(["drift", "lora"])
 NOTIFICATIONS = "notifications"
+CLAIMS = "claims"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SUPERSEDED = dg.AssetKey(["lora", "superseded"])
 """Ends in the registry: of what others stand for the CRM never hears."""
@@ -120,9 +121,9 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
         node = graph.get(key)
         if spec.group_name in MAIN_GROUPS and key != TARIFFS:
             assert node.partitions_def == SUPPLY_AREAS, key
-        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name == NOTIFICATIONS:
+        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
             assert not node.is_partitioned, (
-                "the index, the registers and tariffs are for all, turns in the registry know no area"
+                "the index, the registers, tariffs and claims are for all, turns in the registry know no area"
             )
             continue
         else:
@@ -138,7 +139,7 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily"):
+    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily", "claims_quarter_hourly"):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
@@ -146,7 +147,10 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         {dg.AssetKey([NOTIFICATIONS, name]) for name in names}
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
-    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following - {DRIFT}
+    claims = {dg.AssetKey([CLAIMS, name]) for name in ("ledger", "recall_proposals", "recalls", "statuses")}
+    others = register | correcting | following | {DRIFT} | claims
+    assert selected == set(_specs(definitions, materializable=True)) - others
+    assert definitions.resolve_job_def("claim_recalls").asset_layer.selected_asset_keys == claims
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}

@@ -61,6 +61,7 @@ def test_what_is_over_goes_and_a_dry_run_says_so_before(file: OnFile) -> None:
         "vanished_rows": 6,  # of three tables, two customers each
         "installation_accounts": 0,
         "closed_rejections": 0,
+        "claim_messages": 0,
         "closed_drift": 0,
         "journal_rows": 0,
         "audit_rows": 0,
