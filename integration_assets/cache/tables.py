@@ -61,6 +61,15 @@ def _entity_table(table: EntityTable) -> sa.Table:
 entity_tables: dict[str, sa.Table] = {table.name: _entity_table(table) for table in ENTITY_TABLES.values()}
 """The entity tables by SQL name."""
 
+for _table, _looked_up in (
+    ("kmd_ee_customers", "customer_number"),
+    ("kmd_ee_customers", "consumption_place_id"),
+    ("kmd_ee_installations", "installation_number"),
+    ("kmd_ee_installations", "consumption_place_id"),
+):
+    # A person looks up one customer or installation without knowing the supply area.
+    sa.Index(f"ix_{_table}_{_looked_up}", entity_tables[_table].c[_looked_up])
+
 partition_fingerprint = sa.Table(
     "partition_fingerprint",
     metadata,
@@ -111,6 +120,11 @@ sa.Index(
     delivery.c.business_key,
     postgresql_where=sa.text("delivered_fingerprint IS DISTINCT FROM desired_fingerprint"),
 )
+sa.Index("ix_delivery_business_key", delivery.c.business_key)
+_FAILED = {"postgresql_where": sa.text("state IN ('failed', 'refused')")}
+_AGE = (delivery.c.desired_at, delivery.c.system, delivery.c.entity, delivery.c.object_id)
+sa.Index("ix_delivery_failed", *_AGE, **_FAILED)
+sa.Index("ix_delivery_failed_error_code", delivery.c.error_code, *_AGE, **_FAILED)
 
 drift = sa.Table(
     "drift",
@@ -181,6 +195,19 @@ sa.Index(
     unique=True,
     postgresql_where=sa.text("closed_on IS NULL"),
 )
+_OPEN = {"postgresql_where": sa.text("closed_on IS NULL")}
+sa.Index("ix_rejection_open", rejection.c.first_on, rejection.c.rejection_id, **_OPEN)
+for _chosen in ("reason", "supply_area", "asset"):
+    sa.Index(
+        f"ix_rejection_open_{_chosen}",
+        rejection.c[_chosen],
+        rejection.c.first_on,
+        rejection.c.rejection_id,
+        **_OPEN,
+    )
+sa.Index("ix_rejection_customer_number", rejection.c.customer_number)
+# Also for the beginning of a key: that of a meter's period begins with the installation's number.
+sa.Index("ix_rejection_record_key", rejection.c.record_key, postgresql_ops={"record_key": "text_pattern_ops"})
 
 journal = sa.Table(
     "journal",
@@ -344,3 +371,15 @@ fact_journal = sa.Table(
     sa.UniqueConstraint("installation", "process_id", name="uq_fact_journal_process"),
 )
 """Every process that was carried out: its call, whether and why it generated, the slices it removed and added."""
+
+web_session = sa.Table(
+    "web_session",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("roles", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("began_at", _INSTANT, nullable=False),
+    sa.Column("seen_at", _INSTANT, nullable=False),
+    sa.Column("ends_at", _INSTANT, nullable=False, index=True),
+)
+"""Who is logged in to the pages, under the hash (SHA-256) of the token that the browser has."""
