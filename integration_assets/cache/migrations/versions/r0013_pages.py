@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0008"
+down_revision = "0012"
 
 _OPEN: Final[dict[str, Any]] = {"postgresql_where": sa.text("closed_on IS NULL")}
 _FAILED: Final[dict[str, Any]] = {"postgresql_where": sa.text("state IN ('failed', 'refused')")}
