@@ -22,6 +22,7 @@ from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
 from integration_assets.cache.washings import Washings
+from integration_assets.cache.worklist import Worklist
 from integration_assets.domain.schema import EntityTable
 
 SEALED_ENTITIES = frozenset({"customers", "contacts"})
@@ -106,6 +107,11 @@ class Cache:
     def mails(self) -> MailOutbox:
         """Mails that wait to be sent, and those that were."""
         return MailOutbox(self.engine)
+
+    @cached_property
+    def worklist(self) -> Worklist:
+        """What waits for a person."""
+        return Worklist(self.engine)
 
     def read(
         self,
