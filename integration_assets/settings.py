@@ -51,6 +51,12 @@ SpService = Literal["person_lookup", "person_search", "company_lookup", "person_
 RegistryEntity = Literal["customers", "customer_relations", "customer_roles", "installations", "agreements"]
 """What we keep in the registry."""
 
+WebLogin = Literal["none", "oidc", "proxy"]
+"""How it is known who somebody at a browser is."""
+
+WebRole = Literal["viewer", "operator", "privacy"]
+"""A viewer looks, an operator acts, privacy may see personal numbers."""
+
 DriftRule = Literal["repair", "leave"]
 """Deliver again what others changed in the registry, or only tell of it."""
 
@@ -294,6 +300,35 @@ class Settings(BaseSettings):
         default=1, ge=1, le=12, description="Month in which the accounting year (regnskabsår) begins"
     )
 
+    web_host: str = Field(default="127.0.0.1", description="Address that the pages are served on")
+    web_port: int = Field(default=3100, ge=1, le=65535, description="Their port")
+    web_url: str | None = Field(
+        default=None, description="Address by which browsers reach the pages, where it is another (https://…)"
+    )
+    web_login: WebLogin = Field(
+        default="none",
+        description="Who may see the pages: anybody on this machine, as an operator (none; on 127.0.0.1 only), whom an "
+        "identity provider knows (oidc), or whom a reverse proxy names (proxy)",
+    )
+    web_session_hours: float = Field(default=10, gt=0, description="Hours after which everybody logs in again")
+    web_idle_minutes: float = Field(default=60, gt=0, description="Minutes without use after which a session ends")
+    web_oidc_issuer: str | None = Field(default=None, description="Issuer of the identity provider (OpenID Connect)")
+    web_oidc_client_id: str | None = Field(default=None, description="Our application id there")
+    web_oidc_client_secret: SecretStr | None = Field(default=None, description="Our secret there, if it gave one")
+    web_roles_claim: str = Field(default="roles", description="Claim of the id token that lists what somebody is")
+    web_roles: dict[WebRole, list[str]] = Field(
+        default={"viewer": ["viewer"], "operator": ["operator"], "privacy": ["privacy"]},
+        description="Which values of that claim, or of the proxy's header, make whom a viewer, operator or privacy, JSON",
+    )
+    web_proxy_secret: SecretStr | None = Field(
+        default=None, description="What the reverse proxy sends as X-Proxy-Secret, 16 characters at least"
+    )
+    web_proxy_user_header: str = Field(default="X-Forwarded-User", description="Header in which it names the user")
+    web_proxy_roles_header: str = Field(
+        default="X-Forwarded-Groups", description="Header in which it lists her groups, with commas between"
+    )
+    dagit_url: str | None = Field(default=None, description="Address of Dagster's web server, for links from the pages")
+
     business_day: str | None = Field(
         default=None, description="ISO date that stands for today (played days); unset: the clock"
     )
@@ -315,7 +350,7 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", mode="before")
+    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", "web_roles", mode="before")
     @classmethod
     def _mappings_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""

@@ -2,11 +2,12 @@
 
 Belongs here: discovery, keys, the authorization end point with PKCE and its page of names, the token end point, logout.
 Codes are good once and for a minute. Switches on `Provider` make it misbehave in the ways that an application must
-notice. It is no part of the sandbox that `make run` plays; `integration-assets ui --login` and tests start it.
+notice. It is no part of the sandbox that `make run` plays; tests start it.
 """
 
 import base64
 import hashlib
+import hmac
 import html
 import json
 import secrets
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -180,7 +181,10 @@ class _Desk:
         if algorithm == "none":
             return b""
         if algorithm == "HS256":
-            return hashlib.sha256(content).digest()
+            public = self._provider.key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+            return hmac.digest(public, content, "sha256")
         key = rsa.generate_private_key(65537, 2048) if algorithm == "stranger" else self._provider.key
         return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
 
