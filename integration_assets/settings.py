@@ -318,7 +318,7 @@ class Settings(BaseSettings):
     web_roles_claim: str = Field(default="roles", description="Claim of the id token that lists what somebody is")
     web_roles: dict[WebRole, list[str]] = Field(
         default={"viewer": ["viewer"], "operator": ["operator"], "privacy": ["privacy"]},
-        description="Which values of that claim, or of the proxy's header, make whom a viewer, operator or privacy, JSON",
+        description="Values of that claim, or of the proxy's header, that make somebody one of these, JSON",
     )
     web_proxy_secret: SecretStr | None = Field(
         default=None, description="What the reverse proxy sends as X-Proxy-Secret, 16 characters at least"

@@ -58,7 +58,7 @@ class Journal:
         """The last entry of a step that worked on one of these supply areas: run_id, ended_at, counts; None for none."""
         query = (
             sa.select(journal.c.run_id, journal.c.ended_at, journal.c.counts)
-            .where(journal.c.step == step, journal.c.areas.overlap(sa.cast(list(areas), sa.ARRAY(sa.Text))))
+            .where(journal.c.step == step, journal.c.areas.op("&&")(sa.cast(list(areas), sa.ARRAY(sa.Text))))
             .order_by(journal.c.ended_at.desc())
             .limit(1)
         )

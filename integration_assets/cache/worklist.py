@@ -207,8 +207,9 @@ def _deliveries(
         (
             "d.desired_at < :until",
             "until",
-            None if wanted.until is None else datetime.combine(wanted.until, datetime.min.time(), UTC)
-            + timedelta(days=1),
+            None
+            if wanted.until is None
+            else datetime.combine(wanted.until, datetime.min.time(), UTC) + timedelta(days=1),
         ),
     ):
         if value is not None:

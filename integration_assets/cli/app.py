@@ -74,6 +74,21 @@ def ui(
 
 
 @app.command()
+def web(
+    host: Annotated[str | None, typer.Option(help="Address to serve on; that of the settings (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; that of the settings (3100).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
+) -> None:
+    """Serves the operators' pages: state of the interactions, worklist, look-up by number, trends.
+
+    Exits with 2 where the settings would show them to strangers, 3 when settings are missing.
+    """
+    from integration_assets.cli.web import serve_pages
+
+    serve_pages(host=host, port=port, data_dir=data_dir)
+
+
+@app.command()
 def plan(
     areas: Annotated[list[str] | None, typer.Argument(help="Supply areas; all when none is named.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="New and changed objects to show per entity.")] = 3,

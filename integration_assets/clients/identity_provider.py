@@ -162,7 +162,9 @@ class IdentityProvider:
         try:
             return keys[key_id]
         except KeyError:
-            raise LoginRefused("The id token is signed with a key that the identity provider does not publish.") from None
+            raise LoginRefused(
+                "The id token is signed with a key that the identity provider does not publish."
+            ) from None
 
     def _read_keys(self) -> Mapping[str, jwt.PyJWK]:
         address = self._endpoint("jwks_uri")

@@ -96,7 +96,9 @@ def _text(cache: Cache, item: Item) -> str | None:
     rows = NumberRows(cache.engine, cache.cipher)
     here = {"supply_area": item.areas}
     if item.asset == "resolved/installation_addresses":
-        meters = _frame(KMD_INSTALLATIONS, rows.of(KMD_INSTALLATIONS, {**here, "installation_number": [item.record_key]}))
+        meters = _frame(
+            KMD_INSTALLATIONS, rows.of(KMD_INSTALLATIONS, {**here, "installation_number": [item.record_key]})
+        )
         return _first(components.lines(alternative_places(meters)))
     customers = _frame(KMD_CUSTOMERS, rows.of(KMD_CUSTOMERS, {**here, "customer_number": [item.record_key]}))
     if item.asset == "resolved/billing_addresses":

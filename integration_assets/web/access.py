@@ -93,7 +93,9 @@ def require_safe_setup(settings: Settings) -> None:
     """Raises UnsafeSetup where the settings would show data to people whom nobody knows."""
     address = urlsplit(page_address(settings))
     if address.scheme not in ("http", "https") or not address.hostname or address.path:
-        raise UnsafeSetup("INTEGRATION_WEB_URL is to be an address without a path, like https://supervision.example.dk.")
+        raise UnsafeSetup(
+            "INTEGRATION_WEB_URL is to be an address without a path, like https://supervision.example.dk."
+        )
     local = is_loopback(settings.web_host)
     if settings.web_login == "none":
         if not local:

@@ -57,9 +57,7 @@ class _Kept(StaticFiles):
 def build(site: Site) -> ASGIApp:
     """The application. Raises UnsafeSetup where the settings would open it to strangers."""
     require_safe_setup(site.settings)
-    routes = [
-        Route(path, answering(site, view, needs), methods=[method]) for method, path, view, needs in PAGES
-    ]
+    routes = [Route(path, answering(site, view, needs), methods=[method]) for method, path, view, needs in PAGES]
     application = Starlette(
         routes=[
             Route("/health", _health),

@@ -60,7 +60,13 @@ def unmasked(visit: Visit) -> Response:
 
 
 def _shown(
-    visit: Visit, picture: Picture, kind: str, *, status: int = 200, refused: str | None = None, open_numbers: bool = False
+    visit: Visit,
+    picture: Picture,
+    kind: str,
+    *,
+    status: int = 200,
+    refused: str | None = None,
+    open_numbers: bool = False,
 ) -> Response:
     if picture.is_empty:
         return visit.message(404, "no_number")
