@@ -55,7 +55,7 @@ class Journal:
             return {row.area: row.ended_at for row in rows}
 
     def last(self, step: str, areas: Sequence[str]) -> Mapping[str, Any] | None:
-        """The last entry of a step that worked on one of these supply areas: run_id, ended_at, counts; None for none."""
+        """The last entry of a step in one of these supply areas: run_id, ended_at, counts; None where there is none."""
         query = (
             sa.select(journal.c.run_id, journal.c.ended_at, journal.c.counts)
             .where(journal.c.step == step, journal.c.areas.op("&&")(sa.cast(list(areas), sa.ARRAY(sa.Text))))
@@ -63,7 +63,8 @@ class Journal:
             .limit(1)
         )
         with self._engine.connect() as connection:
-            return connection.execute(query).mappings().first()
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
     def entries(
         self,

@@ -121,7 +121,7 @@ sa.Index(
     postgresql_where=sa.text("delivered_fingerprint IS DISTINCT FROM desired_fingerprint"),
 )
 sa.Index("ix_delivery_business_key", delivery.c.business_key)
-_FAILED = {"postgresql_where": sa.text("state IN ('failed', 'refused')")}
+_FAILED: dict[str, Any] = {"postgresql_where": sa.text("state IN ('failed', 'refused')")}
 _AGE = (delivery.c.desired_at, delivery.c.system, delivery.c.entity, delivery.c.object_id)
 sa.Index("ix_delivery_failed", *_AGE, **_FAILED)
 sa.Index("ix_delivery_failed_error_code", delivery.c.error_code, *_AGE, **_FAILED)
@@ -195,7 +195,7 @@ sa.Index(
     unique=True,
     postgresql_where=sa.text("closed_on IS NULL"),
 )
-_OPEN = {"postgresql_where": sa.text("closed_on IS NULL")}
+_OPEN: dict[str, Any] = {"postgresql_where": sa.text("closed_on IS NULL")}
 sa.Index("ix_rejection_open", rejection.c.first_on, rejection.c.rejection_id, **_OPEN)
 for _chosen in ("reason", "supply_area", "asset"):
     sa.Index(

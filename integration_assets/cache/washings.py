@@ -88,7 +88,8 @@ class Washings:
         columns = [washing.c[name] for name in (*ANSWERS, "washed_at")]
         query = sa.select(*columns).where(washing.c.kind == kind, washing.c.text == text)
         with self._engine.connect() as connection:
-            return connection.execute(query).mappings().first()
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
     def decision(self, kind: str, normalized: str) -> Mapping[str, Any] | None:
         """What was decided about a normalized text: the columns of BOOK; None for nothing."""
@@ -96,7 +97,8 @@ class Washings:
             address_decision.c.kind == kind, address_decision.c.normalized == normalized
         )
         with self._engine.connect() as connection:
-            return connection.execute(query).mappings().first()
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
     def record(
         self, kind: str, answers: pl.DataFrame, *, generation: int, rule_version: str, now: datetime

@@ -1,4 +1,4 @@
-"""Who is logged in to the pages. The browser has a random token; the table has its hash, so a copy of it opens nothing."""
+"""Who is logged in to the pages. The browser has a random token; the table has its hash, so a copy opens nothing."""
 
 import hashlib
 import secrets

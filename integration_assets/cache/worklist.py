@@ -265,7 +265,7 @@ def _counts(table: str, column: str, condition: str) -> str:
       FROM found WHERE found.value IS NOT NULL
     )
     SELECT value, (SELECT count(*) FROM (
-      SELECT FROM {table} WHERE {column} = value AND {condition} LIMIT :most) AS some) AS number
+      SELECT FROM {table} WHERE {column} = value AND {condition} LIMIT :most) AS first_ones) AS number
     FROM found WHERE value IS NOT NULL
     """
 

@@ -38,7 +38,7 @@ def user_of(name: str, roles: Collection[WebRole]) -> User | None:
     plain = "".join(character for character in name if character.isprintable()).strip()[:_LONGEST_NAME]
     if not roles or not plain:
         return None
-    return User(plain, frozenset(roles) | {"viewer"})
+    return User(plain, frozenset([*roles, "viewer"]))
 
 
 LOCAL_OPERATOR: Final = User("local operator", frozenset({"viewer", "operator"}))

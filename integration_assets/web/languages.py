@@ -61,6 +61,8 @@ class Language:
     def age(self, passed: timedelta) -> str:
         """How long something is ago, in the largest unit that fits."""
         minutes = max(0, int(passed.total_seconds() // 60))
+        if minutes // 1440 == 1:
+            return self.t("age.day")
         for unit, size in (("days", 1440), ("hours", 60)):
             if minutes >= 2 * size:
                 return self.t(f"age.{unit}", number=minutes // size)

@@ -1,5 +1,6 @@
 """One customer or installation: what KMD EE says, what registry and CRM have, and what is on its way."""
 
+from datetime import date
 from typing import Final
 from urllib.parse import quote
 
@@ -75,9 +76,16 @@ def _shown(
         status=status,
         kind=kind,
         picture=picture,
-        shown=plain if open_numbers else masked,
+        shown=lambda value: _text(visit, value, masks=not open_numbers),
         open_numbers=open_numbers,
         refused=refused,
         address=visit.request.url.path,
         age=lambda moment: visit.language.age(visit.now - moment),
     )
+
+
+def _text(visit: Visit, value: object, *, masks: bool) -> str:
+    """A value as a person of the visit's language reads it."""
+    if isinstance(value, date):
+        return visit.language.moment(value)
+    return masked(value) if masks else plain(value)

@@ -54,7 +54,7 @@ def worklist(visit: Visit) -> Response:
         on=address(after=page.end.text()) if page.after else None,
         first=address(),
         export=f"/worklist.csv?{urlencode(given)}",
-        age=lambda item: visit.language.age(visit.now - item.since),
+        age=lambda item: _age(visit, item),
     )
 
 
@@ -102,10 +102,18 @@ def _shown(visit: Visit, found: Item, *, status: int = 200, refused: str | None 
         history=history,
         standing=next((each for each in history if each.holds(visit.now)), None),
         refused=refused,
-        age=visit.language.age(visit.now - found.since),
+        age=_age(visit, found),
         last_run=_last_run(visit, found),
         tomorrow=(visit.now + timedelta(days=1)).date(),
     )
+
+
+def _age(visit: Visit, found: Item) -> str:
+    """How long an item has waited: rejections by business days, deliveries by the clock."""
+    if found.kind == "rejection":
+        waited = visit.site.today() - found.since.date()
+        return visit.language.age(waited) if waited.days > 0 else visit.language.t("age.today")
+    return visit.language.age(visit.now - found.since)
 
 
 def _retry(visit: Visit, found: Item) -> Response:
