@@ -5,7 +5,7 @@ checking the id token that the code is worth. Authorization code with PKCE (RFC 
 those of OpenID Connect Core 1.0, section 3.1.3.7. Does not belong here: what a person may do, and cookies.
 
 Promises: no code, token, secret or claim in an error text; keys are read anew when a token names one that is not known,
-at most once a minute. Does not promise: that a person who was locked out there is locked out here before her session
+at most once a second. Does not promise: that a person who was locked out there is locked out here before her session
 ends.
 """
 
@@ -26,7 +26,7 @@ from integration_assets.clients.http import CallError, HttpClient, PermanentErro
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures with a key pair only: with HS256 whoever knows the public key could sign."""
 _CLOCKS_DIFFER_BY_S: Final = 60
-_KEYS_AGAIN_S: Final = 60.0
+_KEYS_AGAIN_S: Final = 1.0
 _DESCRIBED_AGAIN_S: Final = 3600.0
 _IMPATIENT: Final = RetryPolicy(attempts=2, attempts_500=1, first_pause_s=0.2, longest_pause_s=2)
 """Somebody sits there and waits."""

@@ -1,6 +1,6 @@
 """A small cache as runs leave it behind: two customers, an address nobody understands, refused deliveries, a journal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -45,8 +45,8 @@ class Scene:
 
     cache: Cache
     data_dir: Path
-    number: str
-    co_number: str
+    number: str = field(repr=False)
+    co_number: str = field(repr=False)
 
     @property
     def written(self) -> list[str]:
@@ -140,7 +140,9 @@ def _address(cache: Cache, data_dir: Path) -> None:
 def _rejections(cache: Cache, number: str) -> None:
     def found(*rows: tuple[str, str, str, str | None]) -> pl.DataFrame:
         columns = ["record_key", "reason", "text", "customer_number"]
-        return pl.DataFrame([{**dict(zip(columns, row, strict=True)), "supply_area": AREA} for row in rows], schema=FOUND)
+        return pl.DataFrame(
+            [{**dict(zip(columns, row, strict=True)), "supply_area": AREA} for row in rows], schema=FOUND
+        )
 
     put = cache.rejections.replace
     put("resolved/consumption_addresses", [AREA], found(
@@ -154,7 +156,9 @@ def _rejections(cache: Cache, number: str) -> None:
     put("kmd_ee/installations", [AREA], found(
         ("5000001|M1|2010-02-13", "unreadable_meter", "The meter's period cannot be used.", None),
     ), TODAY)  # fmt: skip
-    put("resolved/customers", [AREA], found(("200001", "no_id_number", "Nobody.", "200001")), TODAY - timedelta(days=20))
+    put(
+        "resolved/customers", [AREA], found(("200001", "no_id_number", "Nobody.", "200001")), TODAY - timedelta(days=20)
+    )
     put("resolved/customers", [AREA], found(), TODAY - timedelta(days=19))
 
 
