@@ -61,7 +61,7 @@ def pages(new_pages: NewPages) -> str:
     return new_pages(dagit_url="http://127.0.0.1:3000")
 
 
-class serving:  # noqa: N801 - reads as a verb in a with-statement
+class serving:
     """An application on a port of 127.0.0.1, in a thread, for the length of a with-block."""
 
     def __init__(self, application: ASGIApp, port: int) -> None:

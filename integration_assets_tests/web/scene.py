@@ -1,4 +1,4 @@
-"""A small cache as runs leave it behind: two customers, an address nobody understands, refused deliveries, a journal."""
+"""A small cache as runs leave it behind: customers, an address nobody understands, a refused delivery, a journal."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -146,7 +146,7 @@ def _rejections(cache: Cache, number: str) -> None:
 
     put = cache.rejections.replace
     put("resolved/consumption_addresses", [AREA], found(
-        ("200001", "consumption_address_not_found", f"No single address of the register is meant by: {TYPED}", "200001"),
+        ("200001", "consumption_address_not_found", f"No single address is meant by: {TYPED}", "200001"),
     ), TODAY - timedelta(days=10))  # fmt: skip
     put("kmd_ee/customers", [AREA], found(
         # No row of ours has a number in its text; a page must not trust that.
@@ -164,7 +164,7 @@ def _rejections(cache: Cache, number: str) -> None:
 
 def _deliveries(cache: Cache, number: str) -> None:
     schema = REGISTRY_ROWS["customers"]
-    row = {name: None for name in schema} | {
+    row = dict.fromkeys(schema) | {
         "party_kind": "person", "number": number, "user_key": "200001", "name": "Ole Rør", "mobile": "12345678",
     }  # fmt: skip
     keys = {"object_id": PARTY, "business_key": "200001", "supply_area": AREA}

@@ -102,8 +102,8 @@ def test_whoever_has_logged_in_is_let_in_with_her_role(oidc: str) -> None:
 
 
 def test_a_login_leads_back_to_the_page_and_nowhere_else(oidc: str) -> None:
-    for target, led_to in (("/customers/200001", "/customers/200001"), ("https://evil.example/", "/"),
-                           ("//evil.example/", "/"), ("/\\evil.example", "/"), ("javascript:alert(1)", "/")):  # fmt: skip
+    evil = ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)")
+    for target, led_to in (("/customers/200001", "/customers/200001"), *((each, "/") for each in evil)):
         browser = httpx.Client(base_url=oidc)
         location = browser.get("/login", params={"to": target}).headers["location"]
         assert browser.get(choose(location, VIEWER)).headers["location"] == led_to

@@ -37,17 +37,17 @@ def find(visit: Visit) -> Response:
 
 def customer(visit: Visit) -> Response:
     """A customer number, masked."""
-    return _shown(visit, customer_picture(visit.site.cache, visit.request.path_params["number"]), "customer")
+    return _shown(visit, customer_picture(visit.site.cache, _number(visit)), "customer")
 
 
 def installation(visit: Visit) -> Response:
     """An installation number."""
-    return _shown(visit, installation_picture(visit.site.cache, visit.request.path_params["number"]), "installation")
+    return _shown(visit, installation_picture(visit.site.cache, _number(visit)), "installation")
 
 
 def unmasked(visit: Visit) -> Response:
     """A customer number with its personal numbers, for whoever has the role; the audit knows who and what for."""
-    number = visit.request.path_params["number"]
+    number = _number(visit)
     picture = customer_picture(visit.site.cache, number)
     purpose = line(visit.form, "purpose", _LONGEST_PURPOSE)
     if picture.is_empty:
@@ -58,6 +58,11 @@ def unmasked(visit: Visit) -> Response:
         return _shown(visit, picture, "customer", status=400, refused=visit.language.t("notice.personal_number"))
     note_view(visit.site.cache, object_ids(visit.site.settings), number, purpose, visit.who.name)
     return _shown(visit, picture, "customer", open_numbers=True)
+
+
+def _number(visit: Visit) -> str:
+    """The number of the address; what nobody can have typed is no number."""
+    return line(visit.request.path_params, "number", _LONGEST_NUMBER) or "-"
 
 
 def _shown(
