@@ -103,8 +103,10 @@ class NumberRows:
             "SELECT system, entity, object_id, business_key, areas, state, attempts, next_attempt_at, error_code, "
             "error_text, external_ref, desired, desired_at, delivered, delivered_at, found, found_at, "
             "delivered_fingerprint IS DISTINCT FROM desired_fingerprint AS waits FROM delivery "
-            "WHERE business_key = ANY(:numbers) OR (system, entity, object_id) IN "
-            "(SELECT * FROM unnest(CAST(:systems AS text[]), CAST(:entities AS text[]), CAST(:ids AS text[]))) "
+            # Two ways to the same table: joined by OR, none of its indexes would be used.
+            "WHERE (system, entity, object_id) IN ("
+            "SELECT k.system, k.entity, k.object_id FROM delivery AS k WHERE k.business_key = ANY(:numbers) UNION "
+            "SELECT * FROM unnest(CAST(:systems AS text[]), CAST(:entities AS text[]), CAST(:ids AS text[]))) "
             "ORDER BY system DESC, entity, business_key, object_id LIMIT :most"
         )
         parameters = {

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from integration_assets.cli.opened import UNCONFIGURED, opened_cache, refuse, settings_of
-
-REFUSED = 2
+from integration_assets.cli.opened import REFUSED, UNCONFIGURED, opened_cache, refuse, settings_of
 
 
-def serve_pages(*, host: str | None, port: int | None, data_dir: Path | None) -> None:
+def serve_pages(*, host: str | None, port: int | None, dagit_url: str | None, data_dir: Path | None) -> None:
     """Runs until Ctrl-C or SIGTERM. Ends at once, with a sentence, where strangers could see the pages."""
     from integration_assets.resources.business_day import BusinessDay
     from integration_assets.settings import MissingSetting
@@ -15,8 +13,10 @@ def serve_pages(*, host: str | None, port: int | None, data_dir: Path | None) ->
     from integration_assets.web.serving import server
     from integration_assets.web.site import Site
 
-    given = {name: value for name, value in (("web_host", host), ("web_port", port)) if value is not None}
-    settings = settings_of(data_dir).model_copy(update=given)
+    named = {"web_host": host, "web_port": port, "dagit_url": dagit_url}
+    settings = settings_of(data_dir).model_copy(
+        update={name: value for name, value in named.items() if value is not None}
+    )
     today = BusinessDay(fixed=settings.business_day or "").today
     try:
         require_safe_setup(settings)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from integration_assets.web.languages import Language
 
@@ -33,36 +33,28 @@ def bars(chart: Chart, language: Language) -> Markup:
     """The chart as an SVG element with title and description, for eyes and for readers."""
     totals = chart.totals()
     top = round_up(max(totals, default=0))
-    inner = WIDTH - _LEFT - _RIGHT
-    step = inner / max(1, len(totals))
+    step = (WIDTH - _LEFT - _RIGHT) / max(1, len(totals))
     scale = (HEIGHT - _TOP - _BOTTOM) / top
-    parts = [_axis(top, scale, language)]
+    labels = [escape(label) for label in chart.labels]
     heights = [0.0] * len(totals)
+    parts: list[str] = []
     for number, (text, values) in enumerate(chart.series.values(), 1):
+        colour, name = number if len(chart.series) > 1 else chart.name, escape(text)
         for place, value in enumerate(values):
-            if value <= 0:
-                continue
-            height = value * scale
-            heights[place] += height
-            tip = Markup("<title>{}: {} {}</title>").format(chart.labels[place], language.number(value), text)
-            parts.append(
-                Markup('<rect class="bar bar-{}" x="{}" y="{}" width="{}" height="{}">{}</rect>').format(
-                    number if len(chart.series) > 1 else chart.name,
-                    _short(_LEFT + place * step + step * 0.1),
-                    _short(HEIGHT - _BOTTOM - heights[place]),
-                    _short(step * 0.8),
-                    _short(height),
-                    tip,
+            if value > 0:
+                height = value * scale
+                heights[place] += height
+                parts.append(
+                    f'<rect class="bar bar-{colour}" x="{_LEFT + place * step + step * 0.1:.1f}" '
+                    f'y="{HEIGHT - _BOTTOM - heights[place]:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}">'
+                    f"<title>{labels[place]}: {language.number(value)} {name}</title></rect>"
                 )
-            )
-    parts.append(_labels(chart.labels, step))
-    largest = language.t("trend.description", largest=language.number(max(totals, default=0)), days=len(totals))
+    about = language.t("trend.description", largest=language.number(max(totals, default=0)), days=len(totals))
     return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title {}-about">'
-        '<title id="{}-title">{}</title><desc id="{}-about">{}</desc>{}</svg>'
-    ).format(
-        *(WIDTH, HEIGHT, chart.name, chart.name),
-        *(chart.name, chart.title, chart.name, largest, Markup("").join(parts)),
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-labelledby="{chart.name}-title {chart.name}-about"><title id="{chart.name}-title">{escape(chart.title)}'
+        f'</title><desc id="{chart.name}-about">{escape(about)}</desc>{_axis(top, scale, language)}'
+        f"{''.join(parts)}{_labels(labels, step)}</svg>"
     )
 
 
@@ -74,29 +66,22 @@ def round_up(value: int) -> int:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= value)
 
 
-def _axis(top: int, scale: float, language: Language) -> Markup:
-    lines: list[Markup] = []
+def _axis(top: int, scale: float, language: Language) -> str:
+    lines: list[str] = []
     for quarter in range(5):
         value = top * quarter / 4
-        y = _short(HEIGHT - _BOTTOM - value * scale)
-        lines.append(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(_LEFT, WIDTH - _RIGHT, y, y))
+        y = f"{HEIGHT - _BOTTOM - value * scale:.1f}"
+        lines.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
         if value == int(value):
             text = language.number(value)
-            lines.append(Markup('<text class="tick" x="{}" y="{}" dy="4" text-anchor="end">{}</text>').format(
-                _LEFT - 8, y, text))  # fmt: skip
-    return Markup("").join(lines)
+            lines.append(f'<text class="tick" x="{_LEFT - 8}" y="{y}" dy="4" text-anchor="end">{text}</text>')
+    return "".join(lines)
 
 
-def _labels(labels: Sequence[str], step: float) -> Markup:
+def _labels(labels: Sequence[str], step: float) -> str:
     every = max(1, math.ceil(len(labels) / _MOST_LABELS))
-    return Markup("").join(
-        Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            _short(_LEFT + place * step + step / 2), HEIGHT - 8, label
-        )
+    return "".join(
+        f'<text class="tick" x="{_LEFT + (place + 0.5) * step:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>'
         for place, label in enumerate(labels)
         if place % every == 0
     )
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}"
