@@ -1,5 +1,4 @@
-"""`integration-assets ui`: Dagster's web server and daemon and the operators' pages, over the sandbox unless real systems
-are configured."""
+"""`integration-assets ui`: Dagster's web server, its daemon and the pages; over the sandbox unless systems are set."""
 
 import os
 import signal

@@ -81,7 +81,8 @@ def _axis(top: int, scale: float, language: Language) -> str:
 def _labels(labels: Sequence[str], step: float) -> str:
     every = max(1, math.ceil(len(labels) / _MOST_LABELS))
     return "".join(
-        f'<text class="tick" x="{_LEFT + (place + 0.5) * step:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>'
+        f'<text class="tick" text-anchor="middle" x="{_LEFT + place * step + step / 2:.1f}" y="{HEIGHT - 8}">{label}'
+        "</text>"
         for place, label in enumerate(labels)
         if place % every == 0
     )
