@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from integration_assets.cache.locks import lock_key
 from integration_assets.cache.tables import mail_outbox
+from integration_assets.domain.supervision.state import LastMail
 
 MailState = Literal["queued", "sending", "sent", "given_up"]
 
@@ -40,14 +41,6 @@ class Mail:
     sent_at: datetime | None
     doubted: int
     error_text: str | None
-
-
-@dataclass(frozen=True)
-class LastMail:
-    """The newest mail about an alarm: when it was queued, and when it went out (None: it waits)."""
-
-    created_at: datetime
-    sent_at: datetime | None
 
 
 class MailOutbox:
@@ -113,9 +106,15 @@ class MailOutbox:
         """The server has the mail; `error_text` tells of recipients that it refused."""
         self._settle(mail_id, state="sent", sent_at=now, error_text=error_text)
 
-    def note_failed(self, mail_id: int, error_text: str, next_attempt_at: datetime) -> None:
-        """The server certainly does not have the mail; it is tried again then."""
-        self._settle(mail_id, state="queued", error_text=error_text, next_attempt_at=next_attempt_at)
+    def note_failed(self, mail_id: int, error_text: str, next_attempt_at: datetime, *, doubted: bool = False) -> None:
+        """The mail is tried again then; the server does not have it, or nobody knows (`doubted`)."""
+        self._settle(
+            mail_id,
+            state="queued",
+            error_text=error_text,
+            next_attempt_at=next_attempt_at,
+            doubted=mail_outbox.c.doubted + int(doubted),
+        )
 
     def give_up(self, mail_id: int, error_text: str) -> None:
         """The server refuses the mail for good."""
