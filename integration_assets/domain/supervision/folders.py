@@ -4,7 +4,7 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import time
 
 from integration_assets.domain.supervision.mails import BODY, FIELDS, SUBJECT
 from integration_assets.domain.supervision.windows import Window
@@ -82,24 +82,28 @@ class Folder:
         found += [f"{address!r} is no plain mail address." for address in self.recipients if not is_address(address)]
         for name in ("mail_subject", "mail_body"):
             template = string.Template(getattr(self, name))
-            if not template.is_valid() or (strange := set(template.get_identifiers()) - FIELDS):
-                names = "a $ that starts no field" if not template.is_valid() else ", ".join(sorted(strange))
-                found.append(f"{name} has {names}. Fields are {', '.join(sorted(FIELDS))}; a $ is written $$.")
+            strange = sorted(set(template.get_identifiers()) - FIELDS)
+            if strange or not template.is_valid():
+                what = f"fields that there are not ({', '.join(strange)})" if strange else "a $ that starts no field"
+                found.append(f"{name} has {what}. Fields are {', '.join(sorted(FIELDS))}; a $ is written $$.")
         return found
 
     def warnings(self) -> list[str]:
         """What is allowed and yet will surprise: a window in which the first run alarms about the night."""
         if self.first_sync is None or not self.alert_delay_min:
             return []
-        earliest = datetime.combine(datetime.min, self.first_sync) + timedelta(minutes=self.frequency_min)
-        opens = datetime.combine(datetime.min, self.window.start)
-        if opens >= earliest:
+        earliest = _minutes(self.first_sync) + self.frequency_min
+        if _minutes(self.window.start) >= earliest:
             return []
         return [
             f"Folder {self.name}: supervision starts at {self.window.start:%H:%M}, before the day's first "
             f"synchronisation at {self.first_sync:%H:%M} has had its {self.frequency_min} minutes. Its first run would "
-            f"alarm about the night; start it at {earliest:%H:%M} or later."
+            f"alarm about the night; start it at {earliest // 60:02}:{earliest % 60:02} or later."
         ]
+
+
+def _minutes(clock: time) -> int:
+    return clock.hour * 60 + clock.minute
 
 
 def is_address(text: str) -> bool:
