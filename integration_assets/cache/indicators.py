@@ -73,6 +73,16 @@ FROM register_answer WHERE to_deliver AND CAST(:areas AS text[]) IS NULL HAVING 
 """
 
 
+_TOTALS = f"""
+SELECT
+  coalesce(sum((counts ->> 'rejected')::bigint), 0)::bigint AS rejected_records,
+  coalesce(sum((counts ->> 'failed')::bigint) FILTER (WHERE step ~ '^(lora|crm)/'), 0)::bigint AS undelivered,
+  coalesce(sum((counts ->> 'rows')::bigint + coalesce((counts ->> 'rejected')::bigint, 0))
+    FILTER (WHERE step LIKE 'kmd_ee/%'), 0)::bigint AS records
+FROM journal WHERE run_id = :run_id AND step <> '{RUN_COMPLETED}'
+"""
+
+
 @dataclass(frozen=True)
 class Synchronisations:
     """What the journal tells of a folder's runs; `completed` start with the newest, failures are those after it."""
@@ -131,20 +141,10 @@ def datasets(engine: sa.Engine, areas: Sequence[str] | None, day_start: datetime
 
 
 def run_totals(engine: sa.Engine, run_id: str) -> dict[str, int]:
-    """What the steps of a run add up to: `records` read or refused by the source, `rejected`, `undelivered`."""
+    """What the steps of a run add up to: `records` of the source, `rejected_records` of all steps, `undelivered`."""
     query = sa.text(_TOTALS)
     with engine.connect() as connection:
         return dict(connection.execute(query, {"run_id": run_id}).mappings().one())
-
-
-_TOTALS = f"""
-SELECT
-  coalesce(sum((counts ->> 'rejected')::bigint), 0)::bigint AS rejected,
-  coalesce(sum((counts ->> 'failed')::bigint) FILTER (WHERE step ~ '^(lora|crm)/'), 0)::bigint AS undelivered,
-  coalesce(sum((counts ->> 'rows')::bigint + coalesce((counts ->> 'rejected')::bigint, 0))
-    FILTER (WHERE step LIKE 'kmd_ee/%'), 0)::bigint AS records
-FROM journal WHERE run_id = :run_id AND step <> '{RUN_COMPLETED}'
-"""
 
 
 def _completed(ended_at: datetime, areas: Sequence[str], counts: Mapping[str, int]) -> CompletedRun:
@@ -152,6 +152,6 @@ def _completed(ended_at: datetime, areas: Sequence[str], counts: Mapping[str, in
         ended_at=ended_at,
         areas=tuple(areas),
         records=counts.get("records", 0),
-        rejected=counts.get("rejected", 0),
+        rejected=counts.get("rejected_records", 0),
         undelivered=counts.get("undelivered", 0),
     )

@@ -7,25 +7,28 @@ nothing, and two processes that supervise one folder do it one after the other.
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from integration_assets.cache import acknowledgements, alarms, interactions, mail_outbox
-from integration_assets.cache.alarms import Alarm
+from integration_assets.cache.alarms import EVERYWHERE, Alarm
 from integration_assets.cache.indicators import datasets, synchronisations
 from integration_assets.cache.mail_outbox import NewMail
 from integration_assets.cache.store import Cache
-from integration_assets.domain.supervision.anomalies import anomalies, worst
+from integration_assets.domain.supervision.anomalies import Anomaly, anomalies, worst
 from integration_assets.domain.supervision.datasets import STANDARD_CLASSES, ClassName, DatasetClass, not_ok
-from integration_assets.domain.supervision.folders import Folder
+from integration_assets.domain.supervision.folders import RUN_FAILED, Folder
 from integration_assets.domain.supervision.interactions import Interactions
 from integration_assets.domain.supervision.mails import fields_of, one_line, written
 from integration_assets.domain.supervision.runs import last_outcome, rejection_share, usual_volume
 from integration_assets.domain.supervision.state import mail_is_due, sync_state
 from integration_assets.domain.supervision.windows import COPENHAGEN, day_start
 from integration_assets.settings import Settings
+
+_REMINDER_MIN = 24 * 60
+"""Minutes after which a job that still fails is told of once more."""
 
 MISSED_PERIODS = 2
 """A state that was not refreshed for longer than so many periods is stale."""
@@ -43,6 +46,8 @@ class Means:
     """Who the mails come from; without one there are none."""
     crm_project: str
     """Name of the CRM environment of folders that name none."""
+    ui_url: str | None = None
+    """Where Dagster's pages are."""
 
     @classmethod
     def of(cls, settings: Settings, cache: Cache) -> "Means":
@@ -53,7 +58,23 @@ class Means:
             recipients=settings.mail_recipients,
             sender=settings.mail_sender,
             crm_project=urlsplit(settings.crm_url or "").hostname or "",
+            ui_url=settings.ui_url,
         )
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed and is not started again by itself."""
+
+    run_id: str
+    job: str
+    failed_at: datetime
+    areas: Sequence[str]
+    """The supply areas that it was to work on."""
+    steps: Sequence[str]
+    """The steps that failed. Of their errors nothing is told here: they may quote data."""
+    brings_across: bool
+    """Whether a run of this job that goes through is a synchronisation."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +86,14 @@ class Refreshed:
     mails: Sequence[str]
 
 
-def refresh(means: Means, folder: Folder, now: datetime, *, mail: bool) -> Refreshed:
+def refresh(means: Means, folder: Folder, now: datetime, *, mail: bool, today: date | None = None) -> Refreshed:
     """Collects the state of a folder and keeps it; a folder that has no row yet gets one.
 
+    `today` is the business day, by which rejections are dated; default: that of `now`.
     With `mail`, queues one mail for each alarm that is due for one, unless the folder is paused, the alarm was
     acknowledged, or `now` lies outside of the folder's window. A refresh by hand is without.
     """
-    seen = _collected(means, folder, now)
+    seen = _collected(means, folder, now, today or now.astimezone(COPENHAGEN).date())
     with interactions.refreshing(means.cache.engine, folder.name) as connection:
         before = interactions.read(connection, folder.name)
         row = _with_history(seen.row, before, folder)
@@ -87,6 +109,46 @@ def refresh(means: Means, folder: Folder, now: datetime, *, mail: bool) -> Refre
     return Refreshed(row, found, mails)
 
 
+def note_failed_run(means: Means, failed: FailedRun, now: datetime) -> bool:
+    """Notes that a run failed: in the journal, where it was to bring data across, and as an alarm of its job.
+
+    The alarm lasts until a run of the job succeeds. Returns whether a mail was queued: one for the alarm, and one more
+    for each further day that it lasts, however many runs fail meanwhile.
+    """
+    if failed.brings_across:
+        means.cache.journal.record(failed.run_id, RUN_FAILED, failed.areas, {}, failed.failed_at, failed.failed_at)
+    text = f"A run of {failed.job} failed" + (f" at {', '.join(failed.steps)}" if failed.steps else "") + "."
+    with interactions.refreshing(means.cache.engine, EVERYWHERE) as connection:
+        alarm = alarms.see(connection, EVERYWHERE, Anomaly("run_failure", "error", text, failed.job), now)
+        quiet = acknowledgements.holding(connection, "alarm", now, [alarm.key])
+        last = mail_outbox.last_mails(connection, [alarm.alarm_id]).get(alarm.alarm_id)
+        if (
+            quiet
+            or not means.recipients
+            or means.sender is None
+            or not mail_is_due(last, now, interval_min=_REMINDER_MIN, period_min=_REMINDER_MIN)
+        ):
+            return False
+        where = f"{means.ui_url.rstrip('/')}/runs/{failed.run_id}" if means.ui_url else f"run {failed.run_id}"
+        mail = NewMail(
+            message_id=message_id(means.sender),
+            cause=f"alarm {alarm.alarm_id} run {failed.run_id}",
+            folder=EVERYWHERE,
+            alarm_id=alarm.alarm_id,
+            recipients=means.recipients,
+            subject=one_line(f"[{failed.job}] {text}"),
+            body=f"{text}\n\nDagster shows why: {where}\nNo further mail is sent about this job today. "
+            "The alarm ends when a run of it succeeds.\n",
+        )
+        return mail_outbox.queue(connection, mail, now)
+
+
+def note_succeeded_run(cache: Cache, job: str, now: datetime) -> bool:
+    """Ends the alarm of a job, a run of which succeeded; False where there was none."""
+    with interactions.refreshing(cache.engine, EVERYWHERE) as connection:
+        return alarms.end(connection, EVERYWHERE, "run_failure", job, now)
+
+
 @dataclass(frozen=True)
 class _Seen:
     """The state by the journal and the worklists alone, and the records that the last run rejected."""
@@ -95,10 +157,10 @@ class _Seen:
     rejected: int
 
 
-def _collected(means: Means, folder: Folder, now: datetime) -> _Seen:
+def _collected(means: Means, folder: Folder, now: datetime, today: date) -> _Seen:
     areas, midnight = list(folder.areas) or None, day_start(now)
     runs = synchronisations(means.cache.engine, folder.marker, areas, midnight)
-    sets = datasets(means.cache.engine, areas, midnight, now.astimezone(COPENHAGEN).date())
+    sets = datasets(means.cache.engine, areas, midnight, today)
     last = runs.completed[0] if runs.completed else None
 
     def count(column: str, *names: ClassName) -> int:

@@ -15,7 +15,7 @@ RUN_COMPLETED = "run_completed"
 RUN_FAILED = "run_failed"
 """Step of the journal that is written for a run that failed."""
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 """Plain addresses only: nothing that could end a line, quote or group anything."""
 
@@ -60,9 +60,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"A folder's name is made of letters, digits, dots, hyphens and underscores: {self.name!r}."
-            )
+            raise ValueError(f"A folder's name is made of letters, digits and underscores, which {self.name!r} is not.")
         for fault in self._faults():
             raise ValueError(f"Folder {self.name}: {fault}")
 

@@ -16,7 +16,8 @@ COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_DAY_MINUTES = 24 * 60
+_DAY_HOURS = 24
+_DAY_MINUTES = _DAY_HOURS * 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,8 @@ class Window:
         for (days_later, hour), minutes in runs.items():
             hours.setdefault((days_later, tuple(minutes)), []).append(hour)
         return [
-            f"{_listed(minutes)} {_listed(of_hours)} * * {self._cron_days(days_later)}"
+            f"{_listed(minutes)} {'*' if len(of_hours) == _DAY_HOURS else _listed(of_hours)} * * "
+            f"{self._cron_days(days_later)}"
             for (days_later, minutes), of_hours in hours.items()
         ]
 
