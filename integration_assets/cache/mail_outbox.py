@@ -159,7 +159,8 @@ def queue(connection: sa.Connection, mail: NewMail, now: datetime) -> bool:
         state="queued",
         next_attempt_at=now,
     )
-    return bool(connection.execute(statement.on_conflict_do_nothing(index_elements=["cause"])).rowcount)
+    queued = statement.on_conflict_do_nothing(index_elements=["cause"]).returning(mail_outbox.c.mail_id)
+    return connection.execute(queued).scalar_one_or_none() is not None
 
 
 def last_mails(connection: sa.Connection, alarm_ids: Collection[int]) -> dict[int, LastMail]:
