@@ -165,10 +165,12 @@ def queue(connection: sa.Connection, mail: NewMail, now: datetime) -> bool:
 
 def last_mails(connection: sa.Connection, alarm_ids: Collection[int]) -> dict[int, LastMail]:
     """The newest mail about each of these alarms, by alarm id; alarms without one are absent."""
-    query = (
-        sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, mail_outbox.c.sent_at)
-        .distinct(mail_outbox.c.alarm_id)
+    newest = (
+        sa.select(sa.func.max(mail_outbox.c.mail_id))
         .where(mail_outbox.c.alarm_id.in_(list(alarm_ids)))
-        .order_by(mail_outbox.c.alarm_id, mail_outbox.c.mail_id.desc())
+        .group_by(mail_outbox.c.alarm_id)
+    )
+    query = sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, mail_outbox.c.sent_at).where(
+        mail_outbox.c.mail_id.in_(newest)
     )
     return {row.alarm_id: LastMail(row.created_at, row.sent_at) for row in connection.execute(query)}

@@ -6,6 +6,7 @@ broke between the end of the text and the server's answer. They are told apart, 
 
 import smtplib
 import ssl
+import uuid
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -168,6 +169,11 @@ def _on_the_wire(letter: Letter) -> bytes:
     text = as_message(letter).as_bytes(policy=WIRE)
     stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in text.split(b"\r\n"))
     return stuffed.removesuffix(b"\r\n") + b"\r\n.\r\n"
+
+
+def message_id(sender: str) -> str:
+    """A new Message-ID under the sender's domain; a mail keeps it however often it is sent."""
+    return f"<{uuid.uuid4()}@{sender.rpartition('@')[2]}>"
 
 
 def as_message(letter: Letter) -> EmailMessage:

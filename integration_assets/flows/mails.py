@@ -8,12 +8,21 @@ programs and servers show it once; the outbox counts the doubt.
 
 import smtplib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integration_assets.cache.mail_outbox import Mail, MailOutbox
-from integration_assets.clients.smtp import InDoubt, MailError, MailServer, ServerAway, connected, goodbye, send
+from integration_assets.clients.smtp import (
+    InDoubt,
+    MailError,
+    MailServer,
+    ServerAway,
+    connected,
+    goodbye,
+    message_id,
+    send,
+)
 from integration_assets.domain.supervision.mails import Letter
 
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15))
@@ -75,6 +84,27 @@ def send_mails(
             if session is not None:
                 goodbye(session)
     return posted
+
+
+def send_trial(server: MailServer, sender: str, recipients: Sequence[str], now: datetime) -> list[str]:
+    """Sends a mail that says that it is a test; what is wrong, in sentences, or nothing."""
+    letter = Letter(
+        message_id=message_id(sender),
+        sender=sender,
+        recipients=recipients,
+        subject="Test of the alarms of integration-assets",
+        body="Alarms about the interactions of KMD EE, LoRa and Dynamics CRM arrive here.\n",
+        created_at=now,
+    )
+    try:
+        session = connected(server)
+        try:
+            refused = send(session, letter)
+        finally:
+            goodbye(session)
+    except MailError as error:
+        return [str(error)]
+    return [f"{recipient} is refused: {reason}" for recipient, reason in refused.items()]
 
 
 def _note_refusal(outbox: MailOutbox, mail: Mail, error: MailError, now: datetime, posted: Posted) -> None:

@@ -4,7 +4,6 @@ One transaction keeps the state, opens and ends alarms, and queues the mails abo
 nothing, and two processes that supervise one folder do it one after the other.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from integration_assets.cache.alarms import EVERYWHERE, Alarm
 from integration_assets.cache.indicators import datasets, synchronisations
 from integration_assets.cache.mail_outbox import NewMail
 from integration_assets.cache.store import Cache
+from integration_assets.clients.smtp import message_id
 from integration_assets.domain.supervision.anomalies import Anomaly, anomalies, worst
 from integration_assets.domain.supervision.datasets import STANDARD_CLASSES, ClassName, DatasetClass, not_ok
 from integration_assets.domain.supervision.folders import RUN_FAILED, Folder
@@ -238,8 +238,3 @@ def _queue_mails(
         if mail_outbox.queue(connection, mail, now):
             subjects.append(mail.subject)
     return subjects
-
-
-def message_id(sender: str) -> str:
-    """A new Message-ID under the sender's domain; a mail keeps it however often it is sent."""
-    return f"<{uuid.uuid4()}@{sender.rpartition('@')[2]}>"
