@@ -67,13 +67,14 @@ def mail(
 
     Exits with 1 when the server does not take it, or not for everybody; 3 when settings are missing.
     """
-    from integration_assets.flows.mails import test_mail
+    from integration_assets.flows.mails import send_trial
     from integration_assets.resources.mail import mail_server
     from integration_assets.settings import MissingSetting
 
     settings = settings_of(None)
     try:
-        settings.need("smtp_host"), settings.need("mail_sender")
+        for name in ("smtp_host", "mail_sender"):
+            settings.need(name)
         server = mail_server(settings)
     except MissingSetting as error:
         refuse(f"{error} Until then mails stay in the outbox.", UNCONFIGURED)
@@ -82,13 +83,11 @@ def mail(
     if not recipients:
         refuse("Nobody is told: mail_recipients is empty, and no folder names recipients.", UNCONFIGURED)
     assert server is not None
-    print(
-        f"Server {server.host}:{server.port}, {server.security}, "
-        + (f"as {server.user}" if server.user else "no login")
-    )
+    login = f"as {server.user}" if server.user else "without a login"
+    print(f"Mail server {server.host}:{server.port}, {server.security}, {login}.")
     if server.user and server.security == "none":
         print("The password travels in plain text; smtp_security should be starttls or tls.")
-    trouble = test_mail(server, settings.need("mail_sender"), recipients, datetime.now(UTC))
+    trouble = send_trial(server, settings.need("mail_sender"), recipients, datetime.now(UTC))
     if trouble:
         refuse("\n".join(trouble), UNFIT)
     print(f"The server took a test mail for {', '.join(recipients)}.")

@@ -42,11 +42,10 @@ def refresh(folder: FolderOption = None, as_json: JsonOption = False, data_dir: 
     from integration_assets.resources.business_day import BusinessDay
 
     settings = settings_of(data_dir)
+    folders = _chosen(settings, folder)
     with opened_cache(settings) as cache:
         means, today = Means.of(settings, cache), BusinessDay(fixed=settings.business_day or "").today()
-        done = [
-            refreshed(means, each, datetime.now(UTC), mail=False, today=today) for each in _chosen(settings, folder)
-        ]
+        done = [refreshed(means, each, datetime.now(UTC), mail=False, today=today) for each in folders]
     _tell([one.row for one in done], [alarm for one in done for alarm in one.alarms], as_json=as_json)
 
 
