@@ -4,6 +4,7 @@ import dagster as dg
 
 from integration_assets.assets import addresses, crm, drift, kmd_ee, lora, notifications, read_back, resolved
 from integration_assets.assets.outside import OUTSIDE
+from integration_assets.assets.supervision import supervision_assets
 from integration_assets.automation.jobs import (
     address_register,
     follow_relations,
@@ -19,8 +20,16 @@ from integration_assets.automation.schedules import (
     relations_nightly,
 )
 from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
+from integration_assets.automation.supervision import (
+    failed_runs,
+    mail_outbox,
+    succeeded_runs,
+    supervise,
+    supervision_schedules,
+)
 from integration_assets.checks.drift import drift_checks
 from integration_assets.checks.references import reference_checks
+from integration_assets.checks.supervision import supervision_checks
 from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
 from integration_assets.resources.business_day import BusinessDay
@@ -28,6 +37,7 @@ from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.mail import MailResource
 from integration_assets.resources.person_events import PersonEventsResource
 from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
@@ -41,10 +51,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
     Nothing is opened here; a setting that is missing is named by the run that needs it.
     """
-    cache = CacheResource(settings=settings)
+    cache, folders = CacheResource(settings=settings), settings.supervision_folders
     return dg.Definitions(
-        assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
-        asset_checks=[reference_checks, drift_checks],
+        assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES), *supervision_assets(folders)],
+        asset_checks=[reference_checks, drift_checks, supervision_checks(folders)],
         jobs=[
             main_flow,
             address_register,
@@ -52,9 +62,25 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             follow_relations,
             registry_reconciliation,
             retention,
+            supervise,
         ],
-        schedules=[nightly, registers_nightly, relations_nightly, registry_drift_daily, retention_daily],
-        sensors=[source_changes, registry_corrected, due_again, new_address_register],
+        schedules=[
+            nightly,
+            registers_nightly,
+            relations_nightly,
+            registry_drift_daily,
+            retention_daily,
+            *supervision_schedules(folders),
+        ],
+        sensors=[
+            source_changes,
+            registry_corrected,
+            due_again,
+            new_address_register,
+            failed_runs,
+            succeeded_runs,
+            mail_outbox,
+        ],
         resources={
             "cache": cache,
             "cache_tables": CacheIOManager(cache=cache),
@@ -66,6 +92,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "washing": washing_resource(settings),
             "registers": RegistersResource(settings=settings),
             "person_events": PersonEventsResource(settings=settings),
+            "mail": MailResource(settings=settings),
         },
         # A process per step would cost seconds; parallelism comes from parallel runs.
         executor=dg.in_process_executor,

@@ -7,11 +7,15 @@ settings never opens a connection, and code loads without any of them: what is m
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from integration_assets.domain.supervision.datasets import ClassName, DatasetClass
+from integration_assets.domain.supervision.folders import Folder, is_address, require_distinct
 
 SETTINGS_FILE_VARIABLE = "INTEGRATION_SETTINGS_FILE"
 
@@ -327,7 +331,33 @@ class Settings(BaseSettings):
     web_proxy_roles_header: str = Field(
         default="X-Forwarded-Groups", description="Header in which it lists her groups, with commas between"
     )
-    dagit_url: str | None = Field(default=None, description="Address of Dagster's web server, for links from the pages")
+    supervision_folders: list[Folder] = Field(
+        default_factory=lambda: [Folder()],
+        description='Folders (dossiers) that are supervised, as JSON: [{"name": "varme", "alert_delay_min": 30, '
+        '"frequency_min": 15, "window": {"weekdays": ["mon"], "start": "08:20", "hours": 10}}]',
+    )
+    supervision_classes: dict[ClassName, DatasetClass] = Field(
+        default_factory=dict,
+        description="Which deliveries and rejections make up a class of datasets, where it is not the standard, as "
+        'JSON: {"claim": {"deliveries": ["dmi/*"], "rejections": ["claims/*"]}}',
+    )
+    mail_recipients: list[str] = Field(
+        default_factory=list,
+        description="Who gets alerts of failed runs, and of folders that name nobody (dest_interact_erpcrm), as JSON",
+    )
+    mail_sender: str | None = Field(default=None, description="Address that mails come from; unset: there are none")
+    smtp_host: str | None = Field(default=None, description="Mail server; unset: mails are kept and not sent")
+    smtp_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Its port; default 587 for starttls, 465 for tls, 25 for none"
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is secured; there is no falling back to plain text"
+    )
+    smtp_ca: Path | None = Field(default=None, description="Certificate authority to trust, where not the system's")
+    smtp_user: str | None = Field(default=None, description="User name; unset: no login")
+    smtp_password: SecretStr | None = Field(default=None, description="Password")
+    smtp_timeout_seconds: float = Field(default=20.0, gt=0, description="Longest wait for an answer of the mail server")
+    ui_url: str | None = Field(default=None, description="Address of Dagster's web server, for links in mails and pages")
 
     business_day: str | None = Field(
         default=None, description="ISO date that stands for today (played days); unset: the clock"
@@ -350,11 +380,39 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", "web_roles", mode="before")
+    @field_validator(
+        "sp_services",
+        "lora_drift",
+        "crm_endings",
+        "crm_further_users",
+        "web_roles",
+        "supervision_folders",
+        "supervision_classes",
+        "mail_recipients",
+        mode="before",
+    )
     @classmethod
     def _mappings_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("supervision_folders")
+    @classmethod
+    def _folders(cls, value: list[Folder]) -> list[Folder]:
+        """Folders are told apart by name; what will surprise is said at once."""
+        require_distinct(value)
+        for warning in (text for folder in value for text in folder.warnings()):
+            warnings.warn(warning, stacklevel=2)
+        return value
+
+    @field_validator("mail_recipients", "mail_sender")
+    @classmethod
+    def _addresses(cls, value: list[str] | str | None) -> list[str] | str | None:
+        """An address in a header must be nothing but an address."""
+        for address in [value] if isinstance(value, str) else value or []:
+            if not is_address(address):
+                raise ValueError(f"{address!r} is no plain mail address")
+        return value
 
     @classmethod
     def settings_customise_sources(

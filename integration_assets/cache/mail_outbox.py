@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from integration_assets.cache.locks import lock_key
 from integration_assets.cache.tables import mail_outbox
+from integration_assets.domain.supervision.state import LastMail
 
 MailState = Literal["queued", "sending", "sent", "given_up"]
 
@@ -40,14 +41,6 @@ class Mail:
     sent_at: datetime | None
     doubted: int
     error_text: str | None
-
-
-@dataclass(frozen=True)
-class LastMail:
-    """The newest mail about an alarm: when it was queued, and when it went out (None: it waits)."""
-
-    created_at: datetime
-    sent_at: datetime | None
 
 
 class MailOutbox:
@@ -113,9 +106,15 @@ class MailOutbox:
         """The server has the mail; `error_text` tells of recipients that it refused."""
         self._settle(mail_id, state="sent", sent_at=now, error_text=error_text)
 
-    def note_failed(self, mail_id: int, error_text: str, next_attempt_at: datetime) -> None:
-        """The server certainly does not have the mail; it is tried again then."""
-        self._settle(mail_id, state="queued", error_text=error_text, next_attempt_at=next_attempt_at)
+    def note_failed(self, mail_id: int, error_text: str, next_attempt_at: datetime, *, doubted: bool = False) -> None:
+        """The mail is tried again then; the server does not have it, or nobody knows (`doubted`)."""
+        self._settle(
+            mail_id,
+            state="queued",
+            error_text=error_text,
+            next_attempt_at=next_attempt_at,
+            doubted=mail_outbox.c.doubted + int(doubted),
+        )
 
     def give_up(self, mail_id: int, error_text: str) -> None:
         """The server refuses the mail for good."""
@@ -160,15 +159,18 @@ def queue(connection: sa.Connection, mail: NewMail, now: datetime) -> bool:
         state="queued",
         next_attempt_at=now,
     )
-    return bool(connection.execute(statement.on_conflict_do_nothing(index_elements=["cause"])).rowcount)
+    queued = statement.on_conflict_do_nothing(index_elements=["cause"]).returning(mail_outbox.c.mail_id)
+    return connection.execute(queued).scalar_one_or_none() is not None
 
 
 def last_mails(connection: sa.Connection, alarm_ids: Collection[int]) -> dict[int, LastMail]:
     """The newest mail about each of these alarms, by alarm id; alarms without one are absent."""
-    query = (
-        sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, mail_outbox.c.sent_at)
-        .distinct(mail_outbox.c.alarm_id)
+    newest = (
+        sa.select(sa.func.max(mail_outbox.c.mail_id))
         .where(mail_outbox.c.alarm_id.in_(list(alarm_ids)))
-        .order_by(mail_outbox.c.alarm_id, mail_outbox.c.mail_id.desc())
+        .group_by(mail_outbox.c.alarm_id)
+    )
+    query = sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, mail_outbox.c.sent_at).where(
+        mail_outbox.c.mail_id.in_(newest)
     )
     return {row.alarm_id: LastMail(row.created_at, row.sent_at) for row in connection.execute(query)}

@@ -239,6 +239,7 @@ register_answer = sa.Table(
 `as_of` is the day of the last question. `marked` counts how often the register told of a change, `answered` up to which
 of these the party was asked for; until `again_until` it is asked daily, since the register's copy may lag behind its
 events. `to_deliver`: the answer differs from the one before, and the registry has not been told yet."""
+sa.Index("ix_register_answer_as_of", register_answer.c.as_of, postgresql_where=register_answer.c.to_deliver)
 
 person_alias = sa.Table(
     "person_alias",

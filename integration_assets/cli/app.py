@@ -12,6 +12,7 @@ from integration_assets.cli.check import check
 from integration_assets.cli.facts import facts
 from integration_assets.cli.person import person
 from integration_assets.cli.registry import registry
+from integration_assets.cli.supervise import supervise
 
 app = typer.Typer(
     name="integration-assets",
@@ -27,6 +28,7 @@ app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
 app.add_typer(registry, name="registry")
+app.add_typer(supervise, name="supervise")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]

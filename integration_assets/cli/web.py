@@ -13,7 +13,7 @@ def serve_pages(*, host: str | None, port: int | None, dagit_url: str | None, da
     from integration_assets.web.serving import server
     from integration_assets.web.site import Site
 
-    named = {"web_host": host, "web_port": port, "dagit_url": dagit_url}
+    named = {"web_host": host, "web_port": port, "ui_url": dagit_url}
     settings = settings_of(data_dir).model_copy(
         update={name: value for name, value in named.items() if value is not None}
     )

@@ -11,11 +11,12 @@ _INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """The tables of supervision, and an index for the newest entry of a step of the journal."""
+    """The tables of supervision, and indexes for what supervision asks the journal and the answers."""
     _interactions()
     _alarms()
     _mails()
     op.create_index("ix_journal_step_ended_at", "journal", ["step", "ended_at"])
+    op.create_index("ix_register_answer_as_of", "register_answer", ["as_of"], postgresql_where=sa.text("to_deliver"))
 
 
 def _interactions() -> None:
