@@ -5,7 +5,7 @@ from pathlib import Path
 from integration_assets.cli.opened import REFUSED, UNCONFIGURED, opened_cache, refuse, settings_of
 
 
-def serve_pages(*, host: str | None, port: int | None, dagit_url: str | None, data_dir: Path | None) -> None:
+def serve_pages(*, host: str | None, port: int | None, ui_url: str | None, data_dir: Path | None) -> None:
     """Runs until Ctrl-C or SIGTERM. Ends at once, with a sentence, where strangers could see the pages."""
     from integration_assets.resources.business_day import BusinessDay
     from integration_assets.settings import MissingSetting
@@ -13,7 +13,7 @@ def serve_pages(*, host: str | None, port: int | None, dagit_url: str | None, da
     from integration_assets.web.serving import server
     from integration_assets.web.site import Site
 
-    named = {"web_host": host, "web_port": port, "ui_url": dagit_url}
+    named = {"web_host": host, "web_port": port, "ui_url": ui_url}
     settings = settings_of(data_dir).model_copy(
         update={name: value for name, value in named.items() if value is not None}
     )

@@ -25,6 +25,8 @@ _A_YEAR: Final = "public, max-age=31536000, immutable"
 
 PAGES: Final[tuple[tuple[str, str, View, WebRole | None], ...]] = (
     ("GET", "/", overview.overview, "viewer"),
+    ("POST", "/", overview.refresh_now, "operator"),
+    ("POST", "/alarms/{alarm:int}", overview.acknowledge, "operator"),
     ("GET", "/widget", overview.widget, "viewer"),
     ("GET", "/worklist", worklist.worklist, "viewer"),
     ("POST", "/worklist", worklist.choose, "viewer"),

@@ -1,6 +1,7 @@
 """The widget: the state of the interactions of one folder or of all, as the supervision process wrote it down.
 
-It only reads. What is told beside the row is its age, and that it is stale where the process has stopped.
+It only reads. What is told beside the row is its age, and that it is stale where the process has stopped. An operator
+may have the process run at once, which sends no mail, and acknowledge alarms.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Final
 from starlette.responses import Response
 
 from integration_assets.domain.supervision.interactions import PAUSED, STALE, Interactions
+from integration_assets.flows.supervision import Means, refresh
 from integration_assets.web.forms import line
 from integration_assets.web.languages import Language
 from integration_assets.web.visits import Visit
@@ -50,14 +52,47 @@ def overview(visit: Visit) -> Response:
     folder = line(visit.query, "folder")
     cards = _cards(visit, folder)
     wall = visit.query.get("wall") == "1"
-    alarms = [] if wall else visit.site.cache.alarms.open(folder)
-    status = 404 if folder is not None and not cards else 200
-    return visit.render("overview.html", status=status, cards=cards, folder=folder, wall=wall, alarms=alarms)
+    cache = visit.site.cache
+    alarms = [] if wall else cache.alarms.open(folder)
+    return visit.render(
+        "overview.html",
+        status=404 if folder is not None and not cards else 200,
+        cards=cards,
+        folder=folder,
+        wall=wall,
+        alarms=alarms,
+        acknowledged=cache.acknowledgements.holding("alarm", visit.now, [alarm.key for alarm in alarms]),
+    )
 
 
 def widget(visit: Visit) -> Response:
     """The widget alone, for the script that refreshes it."""
     return visit.render("widget.html", cards=_cards(visit, line(visit.query, "folder")))
+
+
+def refresh_now(visit: Visit) -> Response:
+    """Runs the supervision process by hand, of one folder or of all that the settings name; it sends no mail."""
+    site, name = visit.site, line(visit.form, "folder")
+    means = Means.of(site.settings, site.cache)
+    for folder in site.settings.supervision_folders:
+        if name in (None, folder.name):
+            refresh(means, folder, visit.now, mail=False, today=site.today())
+    return visit.go("/", folder=name, notice="refreshed")
+
+
+def acknowledge(visit: Visit) -> Response:
+    """Takes note of an alarm, or takes that back."""
+    book, key = visit.site.cache.acknowledgements, str(visit.request.path_params["alarm"])
+    if visit.form.get("action") == "withdraw":
+        book.withdraw("alarm", key, by=visit.who.name, now=visit.now)
+        return visit.go("/", notice="withdrawn")
+    reason = line(visit.form, "reason")
+    if reason is None:
+        return visit.go("/", notice="no_reason")
+    if key not in {alarm.key for alarm in visit.site.cache.alarms.open()}:
+        return visit.message(404, "no_item")
+    book.give("alarm", key, by=visit.who.name, reason=reason, now=visit.now)
+    return visit.go("/", notice="acknowledged")
 
 
 def _cards(visit: Visit, folder: str | None) -> list[Card]:
