@@ -24,7 +24,13 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+WITHOUT = pytest.param(False, id="without JavaScript")
+WITH = pytest.param(True, id="with JavaScript")
+ALSO_WITH = pytest.param(True, id="with JavaScript", marks=pytest.mark.slow)
+"""Only the widget has a script, so on every other page the harder case is the one that is tried each time."""
+
+
+@pytest.fixture(params=[WITHOUT, ALSO_WITH])
 def page(request: pytest.FixtureRequest, browser: Browser, pages: str) -> Iterator[Page]:
     with opened(browser, javascript=request.param) as page:
         page.goto(pages)
@@ -37,6 +43,7 @@ def rejection_of(scene: Scene, reason: str) -> sa.RowMapping:
         return connection.execute(query, {"reason": reason}).mappings().one()
 
 
+@pytest.mark.parametrize("page", [WITHOUT, WITH], indirect=True)
 def test_the_widget_shows_the_ten_indicators_of_each_folder(page: Page) -> None:
     expect(page.get_by_role("heading", level=2)).to_have_text(["Affald", "Vand", "Varme"])
     card = page.get_by_role("region", name="Varme")
