@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
 from integration_assets.settings import Settings
-from integration_assets.web.application import build
+from integration_assets.web.serving import server
 from integration_assets.web.site import Site
 from integration_assets_tests.web.scene import NOW, SECRET, TODAY, Scene, filled
 
@@ -49,7 +49,7 @@ def new_pages(scene: Scene) -> Iterator[NewPages]:
             settings = Settings(data_dir=scene.data_dir, cipher_key=SECRET, identity_key="an identity key of tests",
                                 web_port=port, **given)  # fmt: skip
             site = Site(settings, scene.cache, lambda: TODAY, lambda: NOW)
-            running.enter_context(serving(build(site), port))
+            running.enter_context(serving(server(site)))
             return f"http://127.0.0.1:{port}"
 
         yield serve_pages
@@ -62,13 +62,10 @@ def pages(new_pages: NewPages) -> str:
 
 
 class serving:
-    """An application on a port of 127.0.0.1, in a thread, for the length of a with-block."""
+    """A server in a thread, for the length of a with-block."""
 
-    def __init__(self, application: ASGIApp, port: int) -> None:
-        config = uvicorn.Config(
-            application, host="127.0.0.1", port=port, log_level="warning", proxy_headers=False, lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
+    def __init__(self, server: uvicorn.Server) -> None:
+        self._server = server
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> None:
@@ -81,6 +78,11 @@ class serving:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(10)
+
+
+def plain_server(application: ASGIApp, port: int) -> uvicorn.Server:
+    """A server of anything else on a port of 127.0.0.1."""
+    return uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from integration_assets.cache.web_sessions import WebSessions
 from integration_assets.sandbox.login import Provider, build
 from integration_assets.settings import Settings
 from integration_assets.web.access import UnsafeSetup, require_safe_setup
-from integration_assets_tests.web.conftest import NewPages, free_port, serving
+from integration_assets_tests.web.conftest import NewPages, free_port, plain_server, serving
 from integration_assets_tests.web.scene import NOW, Scene
 
 OPERATOR, VIEWER, PRIVACY, STRANGER = "Oda Operatør", "Vibeke Visning", "Per Privatliv", "Ulla Udenfor"
@@ -28,7 +28,7 @@ def provider() -> Iterator[Provider]:
     port = free_port()
     made = Provider(f"http://127.0.0.1:{port}", "pages", "a client secret")
     with ExitStack() as running:
-        running.enter_context(serving(build(made), port))
+        running.enter_context(serving(plain_server(build(made), port)))
         yield made
 
 
@@ -61,9 +61,19 @@ def proxied(new_pages: NewPages) -> str:
     )
 
 
+def get(address: str, **given: Any) -> httpx.Response:
+    """As httpx does, without reading the machine's certificates each time: nothing here is https."""
+    return httpx.get(address, verify=False, **given)
+
+
+def post(address: str, **given: Any) -> httpx.Response:
+    """The same."""
+    return httpx.post(address, verify=False, **given)
+
+
 def logged_in(address: str, person: str) -> httpx.Client:
     """A browser in which somebody has logged in, or tried to: its cookies and the last answer."""
-    browser = httpx.Client(base_url=address, follow_redirects=False)
+    browser = httpx.Client(verify=False, base_url=address, follow_redirects=False)
     answer = browser.get("/login?to=/worklist")
     assert answer.status_code == 303
     code_address = choose(answer.headers["location"], person)
@@ -74,12 +84,12 @@ def logged_in(address: str, person: str) -> httpx.Client:
 
 def choose(login_address: str, person: str) -> str:
     """What the provider sends the browser back to when she says who she is."""
-    page = httpx.get(login_address)
+    page = get(login_address)
     query = re.search(r'name="query" value="([^"]*)"', page.text)
     assert query is not None, page.text
     issuer = login_address.partition("/authorize")[0]
     given = {"person": person, "query": query[1].replace("&quot;", '"').replace("&amp;", "&")}
-    return httpx.post(f"{issuer}/choose", data=given).headers["location"]
+    return post(f"{issuer}/choose", data=given).headers["location"]
 
 
 def token_of(browser: httpx.Client, path: str = "/numbers") -> str:
@@ -90,7 +100,7 @@ def token_of(browser: httpx.Client, path: str = "/numbers") -> str:
 
 
 def local(address: str) -> httpx.Client:
-    return httpx.Client(base_url=address)
+    return httpx.Client(verify=False, base_url=address)
 
 
 def test_whoever_has_logged_in_is_let_in_with_her_role(oidc: str) -> None:
@@ -104,13 +114,13 @@ def test_whoever_has_logged_in_is_let_in_with_her_role(oidc: str) -> None:
 def test_a_login_leads_back_to_the_page_and_nowhere_else(oidc: str) -> None:
     evil = ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)")
     for target, led_to in (("/customers/200001", "/customers/200001"), *((each, "/") for each in evil)):
-        browser = httpx.Client(base_url=oidc)
+        browser = httpx.Client(verify=False, base_url=oidc)
         location = browser.get("/login", params={"to": target}).headers["location"]
         assert browser.get(choose(location, VIEWER)).headers["location"] == led_to
 
 
 def test_nobody_sees_anything_before_she_has_logged_in(oidc: str) -> None:
-    browser = httpx.Client(base_url=oidc)
+    browser = httpx.Client(verify=False, base_url=oidc)
     for path in ("/", "/widget", "/worklist", "/worklist.csv", ITEM, "/numbers", "/customers/200001", "/trends"):
         answer = browser.get(path)
         assert (answer.status_code, answer.headers["location"][:10]) == (303, "/login?to=")
@@ -184,7 +194,7 @@ def test_whoever_has_no_role_stays_outside(oidc: str) -> None:
 
 
 def test_an_answer_that_this_browser_did_not_ask_for_opens_nothing(oidc: str) -> None:
-    victim, attacker = httpx.Client(base_url=oidc), httpx.Client(base_url=oidc)
+    victim, attacker = httpx.Client(verify=False, base_url=oidc), httpx.Client(verify=False, base_url=oidc)
     code = choose(attacker.get("/login").headers["location"], OPERATOR)
     assert victim.get(code).status_code == 403  # login CSRF: the attacker's account in the victim's browser
     victim.get("/login")
@@ -193,26 +203,26 @@ def test_an_answer_that_this_browser_did_not_ask_for_opens_nothing(oidc: str) ->
 
 
 def test_a_code_is_good_once(oidc: str) -> None:
-    browser = httpx.Client(base_url=oidc)
+    browser = httpx.Client(verify=False, base_url=oidc)
     code = choose(browser.get("/login").headers["location"], OPERATOR)
     kept = dict(browser.cookies)
     assert browser.get(code).status_code == 303
-    assert httpx.get(code, cookies=kept).status_code == 403
+    assert get(code, cookies=kept).status_code == 403
 
 
 def test_logging_out_ends_the_session_for_the_server_too(oidc: str) -> None:
     browser = logged_in(oidc, OPERATOR)
     kept = dict(browser.cookies)
     token = token_of(browser)
-    assert httpx.get(f"{oidc}/worklist", cookies=kept).status_code == 200
+    assert get(f"{oidc}/worklist", cookies=kept).status_code == 200
     answer = browser.post("/logout", data={"csrf": token})
     assert (answer.status_code, answer.headers["location"]) == (303, "/logged-out")
-    assert httpx.get(f"{oidc}/worklist", cookies=kept).status_code == 303
+    assert get(f"{oidc}/worklist", cookies=kept).status_code == 303
     assert browser.get("/logged-out").status_code == 200
 
 
 def test_each_login_has_another_token_and_the_cookie_is_kept_from_scripts_and_strangers(oidc: str) -> None:
-    browser = httpx.Client(base_url=oidc)
+    browser = httpx.Client(verify=False, base_url=oidc)
     browser.cookies.set("session", "planted by somebody")
     answer = browser.get(choose(browser.get("/login").headers["location"], OPERATOR))
     cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("session="))
@@ -231,27 +241,27 @@ def test_a_new_key_of_the_provider_is_read_when_a_token_names_it(oidc: str, prov
 
 def test_a_proxy_is_believed_by_its_secret_alone(proxied: str) -> None:
     named = {"x-forwarded-user": "oda", "x-forwarded-groups": "all, heat-operators"}
-    assert httpx.get(f"{proxied}/", headers=named).status_code == 401
-    assert httpx.get(f"{proxied}/", headers={**named, "x-proxy-secret": "guessed"}).status_code == 401
+    assert get(f"{proxied}/", headers=named).status_code == 401
+    assert get(f"{proxied}/", headers={**named, "x-proxy-secret": "guessed"}).status_code == 401
     true = {"x-proxy-secret": "sixteen letters or more"}
-    page = httpx.get(f"{proxied}/worklist", headers={**named, **true})
+    page = get(f"{proxied}/worklist", headers={**named, **true})
     assert (page.status_code, "oda" in page.text, "worklist.csv" in page.text) == (200, True, True)
-    assert httpx.get(f"{proxied}/", headers=true).status_code == 401
-    assert httpx.get(f"{proxied}/", headers={**true, "x-forwarded-user": "ulla"}).status_code == 401
+    assert get(f"{proxied}/", headers=true).status_code == 401
+    assert get(f"{proxied}/", headers={**true, "x-forwarded-user": "ulla"}).status_code == 401
     groups = {**true, "x-forwarded-user": "ulla", "x-forwarded-groups": "heat-operators-but-not-really"}
-    assert httpx.get(f"{proxied}/", headers=groups).status_code == 401
+    assert get(f"{proxied}/", headers=groups).status_code == 401
 
 
 def test_a_second_user_header_is_a_trick(proxied: str) -> None:
     headers = [("x-proxy-secret", "sixteen letters or more"), ("x-forwarded-user", "oda"), ("x-forwarded-user", "per"),
                ("x-forwarded-groups", "all")]  # fmt: skip
-    assert httpx.get(f"{proxied}/", headers=headers).status_code == 401
+    assert get(f"{proxied}/", headers=headers).status_code == 401
 
 
 def test_other_hosts_are_not_answered_for(pages: str) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", "", "169.254.169.254"):
-        assert httpx.get(f"{pages}/worklist", headers={"host": host}).status_code in (400, 421)
-    assert httpx.get(f"{pages}/worklist", headers={"host": "localhost:9"}).status_code == 200
+        assert get(f"{pages}/worklist", headers={"host": host}).status_code in (400, 421)
+    assert get(f"{pages}/worklist", headers={"host": "localhost:9"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -298,7 +308,7 @@ def test_sessions_end_by_themselves(scene: Scene, oidc: str) -> None:
     token = WebSessions(scene.cache.engine, timedelta(hours=1)).begin(
         "Oda", ["operator"], NOW - timedelta(minutes=61), timedelta(hours=10)
     )
-    assert httpx.get(f"{oidc}/worklist", cookies={"session": token}).status_code == 303
+    assert get(f"{oidc}/worklist", cookies={"session": token}).status_code == 303
 
 
 def test_numbers_are_shown_to_the_role_privacy_alone_and_the_audit_knows(oidc: str, scene: Scene) -> None:

@@ -29,7 +29,7 @@ def test_no_page_has_a_serious_finding(browser: Browser, pages: str, dark: bool)
     found: list[str] = []
     options = CONTRAST if dark else {"resultTypes": ["violations"]}
     with opened(browser, dark=dark) as page:
-        for path in PATHS:
+        for path in PATHS[::3] if dark else PATHS:
             page.goto(pages + path)
             for each in page.locator("details").all():
                 each.evaluate("element => { element.open = true }")
