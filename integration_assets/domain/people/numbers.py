@@ -16,8 +16,8 @@ Text = str | pl.Expr
 UNKNOWN_SERIAL: Final = "0000"
 """The last four digits where they are not known; no register is ever asked for such a number."""
 _SUBSTITUTE_DAYS: Final = 60
-_IN_TEXTS: Final = re.compile(r"(?<![0-9])(?:[0-9]{2}[01][0-9]{3}[- ]?|[0-9][01][0-9]{3})[0-9]{4}(?![0-9])")
-"""Ten digits, also written in two groups, and nine, whose leading zero was lost, with a month where it must stand."""
+_IN_TEXTS: Final = re.compile(r"(?<![0-9])(?:[0-9]{6}[- ]?|[0-9]{5})[0-9]{4}(?![0-9])")
+"""Ten digits, also written in two groups, and nine, whose leading zero was lost. Mistyped numbers count too."""
 _LARGEST_EXACT: Final = float(2**53)
 
 
