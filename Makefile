@@ -43,6 +43,7 @@ bench: $(STAMP)
 	$(BIN)/python -m integration_assets_tests.benchmarks.unchanged_night
 	$(BIN)/python -m integration_assets_tests.benchmarks.addresses
 	$(BIN)/python -m integration_assets_tests.benchmarks.register_load
+	$(BIN)/python -m integration_assets_tests.benchmarks.pages
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts --stored --installations 20000
 

@@ -17,6 +17,7 @@ from integration_assets.assets import (
     resolved,
 )
 from integration_assets.assets.outside import outside_assets
+from integration_assets.assets.supervision import supervision_assets
 from integration_assets.automation.accounts import (
     account_marking,
     account_update,
@@ -40,8 +41,16 @@ from integration_assets.automation.schedules import (
     relations_nightly,
 )
 from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
+from integration_assets.automation.supervision import (
+    failed_runs,
+    mail_outbox,
+    succeeded_runs,
+    supervise,
+    supervision_schedules,
+)
 from integration_assets.checks.drift import drift_checks
 from integration_assets.checks.references import reference_checks
+from integration_assets.checks.supervision import supervision_checks
 from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
 from integration_assets.resources.business_day import BusinessDay
@@ -50,6 +59,7 @@ from integration_assets.resources.debt_authority import DebtAuthorityResource
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
+from integration_assets.resources.mail import MailResource
 from integration_assets.resources.person_events import PersonEventsResource
 from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
@@ -63,13 +73,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
     Nothing is opened here; a setting that is missing is named by the run that needs it.
     """
-    cache = CacheResource(settings=settings)
+    cache, folders = CacheResource(settings=settings), settings.supervision_folders
     delivers_accounts = settings.crm_accounts_table is not None
     outside = outside_assets([crm_accounts.CRM_ACCOUNTS] if delivers_accounts else [])
     modules = [*ASSET_MODULES, *([crm_accounts] if delivers_accounts else [])]
     return dg.Definitions(
-        assets=[*outside, *dg.load_assets_from_modules(modules)],
-        asset_checks=[reference_checks, drift_checks],
+        assets=[*outside, *dg.load_assets_from_modules(modules), *supervision_assets(folders)],
+        asset_checks=[reference_checks, drift_checks, supervision_checks(folders)],
         jobs=[
             main_flow,
             address_register,
@@ -80,6 +90,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             account_update,
             claim_recalls,
             retention,
+            supervise,
         ],
         schedules=[
             nightly,
@@ -90,8 +101,17 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             accounts_marked_daily,
             accounts_updated,
             claims_quarter_hourly,
+            *supervision_schedules(folders),
         ],
-        sensors=[source_changes, registry_corrected, due_again, new_address_register],
+        sensors=[
+            source_changes,
+            registry_corrected,
+            due_again,
+            new_address_register,
+            failed_runs,
+            succeeded_runs,
+            mail_outbox,
+        ],
         resources={
             "cache": cache,
             "cache_tables": CacheIOManager(cache=cache),
@@ -104,6 +124,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "washing": washing_resource(settings),
             "registers": RegistersResource(settings=settings),
             "person_events": PersonEventsResource(settings=settings),
+            "mail": MailResource(settings=settings),
         },
         # A process per step would cost seconds; parallelism comes from parallel runs.
         executor=dg.in_process_executor,

@@ -7,11 +7,15 @@ settings never opens a connection, and code loads without any of them: what is m
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from integration_assets.domain.supervision.datasets import ClassName, DatasetClass
+from integration_assets.domain.supervision.folders import Folder, is_address, require_distinct
 
 SETTINGS_FILE_VARIABLE = "INTEGRATION_SETTINGS_FILE"
 
@@ -50,6 +54,12 @@ SpService = Literal["person_lookup", "person_search", "company_lookup", "person_
 
 RegistryEntity = Literal["customers", "customer_relations", "customer_roles", "installations", "agreements"]
 """What we keep in the registry."""
+
+WebLogin = Literal["none", "oidc", "proxy"]
+"""How it is known who somebody at a browser is."""
+
+WebRole = Literal["viewer", "operator", "privacy"]
+"""A viewer looks, an operator acts, privacy may see personal numbers."""
 
 DriftRule = Literal["repair", "leave"]
 """Deliver again what others changed in the registry, or only tell of it."""
@@ -345,6 +355,61 @@ class Settings(BaseSettings):
         default=1, ge=1, le=12, description="Month in which the accounting year (regnskabsår) begins"
     )
 
+    web_host: str = Field(default="127.0.0.1", description="Address that the pages are served on")
+    web_port: int = Field(default=3100, ge=1, le=65535, description="Their port")
+    web_url: str | None = Field(
+        default=None, description="Address by which browsers reach the pages, where it is another (https://…)"
+    )
+    web_login: WebLogin = Field(
+        default="none",
+        description="Who may see the pages: anybody on this machine, as an operator (none; on 127.0.0.1 only), whom an "
+        "identity provider knows (oidc), or whom a reverse proxy names (proxy)",
+    )
+    web_session_hours: float = Field(default=10, gt=0, description="Hours after which everybody logs in again")
+    web_idle_minutes: float = Field(default=60, gt=0, description="Minutes without use after which a session ends")
+    web_oidc_issuer: str | None = Field(default=None, description="Issuer of the identity provider (OpenID Connect)")
+    web_oidc_client_id: str | None = Field(default=None, description="Our application id there")
+    web_oidc_client_secret: SecretStr | None = Field(default=None, description="Our secret there, if it gave one")
+    web_roles_claim: str = Field(default="roles", description="Claim of the id token that lists what somebody is")
+    web_roles: dict[WebRole, list[str]] = Field(
+        default={"viewer": ["viewer"], "operator": ["operator"], "privacy": ["privacy"]},
+        description="Values of that claim, or of the proxy's header, that make somebody one of these, JSON",
+    )
+    web_proxy_secret: SecretStr | None = Field(
+        default=None, description="What the reverse proxy sends as X-Proxy-Secret, 16 characters at least"
+    )
+    web_proxy_user_header: str = Field(default="X-Forwarded-User", description="Header in which it names the user")
+    web_proxy_roles_header: str = Field(
+        default="X-Forwarded-Groups", description="Header in which it lists her groups, with commas between"
+    )
+    supervision_folders: list[Folder] = Field(
+        default_factory=lambda: [Folder()],
+        description='Folders (dossiers) that are supervised, as JSON: [{"name": "varme", "alert_delay_min": 30, '
+        '"frequency_min": 15, "window": {"weekdays": ["mon"], "start": "08:20", "hours": 10}}]',
+    )
+    supervision_classes: dict[ClassName, DatasetClass] = Field(
+        default_factory=dict,
+        description="Which deliveries and rejections make up a class of datasets, where it is not the standard, as "
+        'JSON: {"claim": {"deliveries": ["dmi/*"], "rejections": ["claims/*"]}}',
+    )
+    mail_recipients: list[str] = Field(
+        default_factory=list,
+        description="Who gets alerts of failed runs, and of folders that name nobody (dest_interact_erpcrm), as JSON",
+    )
+    mail_sender: str | None = Field(default=None, description="Address that mails come from; unset: there are none")
+    smtp_host: str | None = Field(default=None, description="Mail server; unset: mails are kept and not sent")
+    smtp_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Its port; default 587 for starttls, 465 for tls, 25 for none"
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is secured; there is no falling back to plain text"
+    )
+    smtp_ca: Path | None = Field(default=None, description="Certificate authority to trust, where not the system's")
+    smtp_user: str | None = Field(default=None, description="User name; unset: no login")
+    smtp_password: SecretStr | None = Field(default=None, description="Password")
+    smtp_timeout_seconds: float = Field(default=20.0, gt=0, description="Longest wait for an answer of the mail server")
+    ui_url: str | None = Field(default=None, description="Address of Dagster's web server, for links to it")
+
     business_day: str | None = Field(
         default=None, description="ISO date that stands for today (played days); unset: the clock"
     )
@@ -366,11 +431,39 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", mode="before")
+    @field_validator(
+        "sp_services",
+        "lora_drift",
+        "crm_endings",
+        "crm_further_users",
+        "web_roles",
+        "supervision_folders",
+        "supervision_classes",
+        "mail_recipients",
+        mode="before",
+    )
     @classmethod
     def _mappings_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("supervision_folders")
+    @classmethod
+    def _folders(cls, value: list[Folder]) -> list[Folder]:
+        """Folders are told apart by name; what will surprise is said at once."""
+        require_distinct(value)
+        for warning in (text for folder in value for text in folder.warnings()):
+            warnings.warn(warning, stacklevel=2)
+        return value
+
+    @field_validator("mail_recipients", "mail_sender")
+    @classmethod
+    def _addresses(cls, value: list[str] | str | None) -> list[str] | str | None:
+        """An address in a header must be nothing but an address."""
+        for address in [value] if isinstance(value, str) else value or []:
+            if not is_address(address):
+                raise ValueError(f"{address!r} is no plain mail address")
+        return value
 
     @classmethod
     def settings_customise_sources(

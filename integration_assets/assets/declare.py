@@ -52,10 +52,12 @@ def plain_asset(
     *,
     kinds: set[str],
     description: str,
-    deps: Sequence[dg.AssetKey | dg.AssetSpec],
+    deps: Sequence[dg.AssetKey | dg.AssetSpec | dg.AssetDep],
     schema: pl.Schema | None = None,
+    partitions: dg.PartitionsDefinition[str] | None = None,
+    freshness: dg.FreshnessPolicy | None = None,
 ) -> Decorator:
-    """Declares an asset without partitions that keeps its data itself, in rows of `schema` where it has any."""
+    """Declares an asset that keeps its data itself, in rows of `schema` where it has any; by default unpartitioned."""
     return _referenced(
         dg.asset(
             key=key,
@@ -64,6 +66,9 @@ def plain_asset(
             kinds=kinds,
             owners=OWNERS,
             deps=list(deps),
+            partitions_def=partitions,
+            backfill_policy=None if partitions is None else dg.BackfillPolicy.single_run(),
+            freshness_policy=freshness,
             metadata={} if schema is None else {"dagster/column_schema": plain_schema(schema)},
         )
     )

@@ -2,11 +2,13 @@
 
 import dagster as dg
 
+from integration_assets.assets.supervision import COMPLETED_RUN
+
 MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm", "billing")
 
 main_flow = dg.define_asset_job(
     "main_flow",
-    selection=dg.AssetSelection.groups(*MAIN_GROUPS).materializable(),
+    selection=dg.AssetSelection.groups(*MAIN_GROUPS).materializable() | dg.AssetSelection.assets(COMPLETED_RUN),
     description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM, and its installations' facts.",
 )
 

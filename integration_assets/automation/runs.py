@@ -32,21 +32,27 @@ def outcomes(instance: dg.DagsterInstance, requests: Collection[str]) -> dict[st
 
 def areas_under_way(instance: dg.DagsterInstance, known: Sequence[str]) -> set[str]:
     """The supply areas that queued and running runs work on, whoever started them. `known`: all areas, in order."""
-    busy: set[str] = set()
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if partition := run.tags.get(PARTITION):
-            busy.add(partition)
-        elif RANGE_START in run.tags and RANGE_END in run.tags:
-            busy.update(keys_between(run.tags[RANGE_START], run.tags[RANGE_END], known))
-    return busy
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    return {area for run in unfinished for area in areas_of_run(run, known)}
+
+
+def areas_of_run(run: dg.DagsterRun, known: Sequence[str]) -> list[str]:
+    """The supply areas that a run works on, by its tags. `known`: all areas, in order."""
+    if partition := run.tags.get(PARTITION):
+        return [partition]
+    if RANGE_START in run.tags and RANGE_END in run.tags:
+        return keys_between(run.tags[RANGE_START], run.tags[RANGE_END], known)
+    return []
+
+
+def end_of(record: dg.RunRecord) -> datetime:
+    """When a finished run ended; one that never got to start has no end of its own, and its last change counts."""
+    ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
+    return ended if ended.tzinfo else ended.replace(tzinfo=UTC)
 
 
 def _outcome(record: dg.RunRecord) -> Outcome:
     status = record.dagster_run.status
     if status in UNFINISHED:
         return Outcome(False, None)
-    # A run that never got to start has no end of its own.
-    ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
-    if ended.tzinfo is None:
-        ended = ended.replace(tzinfo=UTC)
-    return Outcome(status == dg.DagsterRunStatus.SUCCESS, ended)
+    return Outcome(status == dg.DagsterRunStatus.SUCCESS, end_of(record))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -52,6 +53,18 @@ class Journal:
         with self._engine.connect() as connection:
             rows = connection.execute(query, {"steps": list(steps)})
             return {row.area: row.ended_at for row in rows}
+
+    def last(self, step: str, areas: Sequence[str]) -> Mapping[str, Any] | None:
+        """The last entry of a step in one of these supply areas: run_id, ended_at, counts; None where there is none."""
+        query = (
+            sa.select(journal.c.run_id, journal.c.ended_at, journal.c.counts)
+            .where(journal.c.step == step, journal.c.areas.op("&&")(sa.cast(list(areas), sa.ARRAY(sa.Text))))
+            .order_by(journal.c.ended_at.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
     def entries(
         self,

@@ -9,20 +9,25 @@ import sqlalchemy as sa
 from integration_assets.cache import snapshots
 from integration_assets.cache.account_links import AccountLinks
 from integration_assets.cache.accounts import Accounts
+from integration_assets.cache.acknowledgements import Acknowledgements
 from integration_assets.cache.adoptions import Adoptions
 from integration_assets.cache.agreement_events import AgreementEvents
+from integration_assets.cache.alarms import Alarms
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.drift import Drifts
 from integration_assets.cache.facts import Facts
 from integration_assets.cache.following import Following
+from integration_assets.cache.interactions import InteractionStates
 from integration_assets.cache.journal import Journal
+from integration_assets.cache.mail_outbox import MailOutbox
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
 from integration_assets.cache.tariff_books import TariffBooks
 from integration_assets.cache.washings import Washings
+from integration_assets.cache.worklist import Worklist
 from integration_assets.domain.schema import EntityTable
 
 SEALED_ENTITIES = frozenset({"customers", "contacts"})
@@ -112,6 +117,31 @@ class Cache:
     def washings(self) -> Washings:
         """What address texts were found to mean, and what operators decided."""
         return Washings(self.engine)
+
+    @cached_property
+    def interactions(self) -> InteractionStates:
+        """The state of the interactions by folder."""
+        return InteractionStates(self.engine)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        """What is wrong, and what was."""
+        return Alarms(self.engine)
+
+    @cached_property
+    def acknowledgements(self) -> Acknowledgements:
+        """Who took note of what is wrong."""
+        return Acknowledgements(self.engine)
+
+    @cached_property
+    def mails(self) -> MailOutbox:
+        """Mails that wait to be sent, and those that were."""
+        return MailOutbox(self.engine)
+
+    @cached_property
+    def worklist(self) -> Worklist:
+        """What waits for a person."""
+        return Worklist(self.engine)
 
     def read(
         self,

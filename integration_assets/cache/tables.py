@@ -61,6 +61,15 @@ def _entity_table(table: EntityTable) -> sa.Table:
 entity_tables: dict[str, sa.Table] = {table.name: _entity_table(table) for table in ENTITY_TABLES.values()}
 """The entity tables by SQL name."""
 
+for _table, _looked_up in (
+    ("kmd_ee_customers", "customer_number"),
+    ("kmd_ee_customers", "consumption_place_id"),
+    ("kmd_ee_installations", "installation_number"),
+    ("kmd_ee_installations", "consumption_place_id"),
+):
+    # A person looks up one customer or installation without knowing the supply area.
+    sa.Index(f"ix_{_table}_{_looked_up}", entity_tables[_table].c[_looked_up])
+
 partition_fingerprint = sa.Table(
     "partition_fingerprint",
     metadata,
@@ -111,6 +120,11 @@ sa.Index(
     delivery.c.business_key,
     postgresql_where=sa.text("delivered_fingerprint IS DISTINCT FROM desired_fingerprint"),
 )
+sa.Index("ix_delivery_business_key", delivery.c.business_key)
+_FAILED: dict[str, Any] = {"postgresql_where": sa.text("state IN ('failed', 'refused')")}
+_AGE = (delivery.c.desired_at, delivery.c.system, delivery.c.entity, delivery.c.object_id)
+sa.Index("ix_delivery_failed", *_AGE, **_FAILED)
+sa.Index("ix_delivery_failed_error_code", delivery.c.error_code, *_AGE, **_FAILED)
 
 drift = sa.Table(
     "drift",
@@ -181,6 +195,19 @@ sa.Index(
     unique=True,
     postgresql_where=sa.text("closed_on IS NULL"),
 )
+_OPEN: dict[str, Any] = {"postgresql_where": sa.text("closed_on IS NULL")}
+sa.Index("ix_rejection_open", rejection.c.first_on, rejection.c.rejection_id, **_OPEN)
+for _chosen in ("reason", "supply_area", "asset"):
+    sa.Index(
+        f"ix_rejection_open_{_chosen}",
+        rejection.c[_chosen],
+        rejection.c.first_on,
+        rejection.c.rejection_id,
+        **_OPEN,
+    )
+sa.Index("ix_rejection_customer_number", rejection.c.customer_number)
+# Also for the beginning of a key: that of a meter's period begins with the installation's number.
+sa.Index("ix_rejection_record_key", rejection.c.record_key, postgresql_ops={"record_key": "text_pattern_ops"})
 
 journal = sa.Table(
     "journal",
@@ -193,6 +220,7 @@ journal = sa.Table(
     sa.Column("ended_at", _INSTANT, nullable=False, index=True),
 )
 """One row per run and step, with its counts."""
+sa.Index("ix_journal_step_ended_at", journal.c.step, journal.c.ended_at)
 
 register_answer = sa.Table(
     "register_answer",
@@ -211,6 +239,7 @@ register_answer = sa.Table(
 `as_of` is the day of the last question. `marked` counts how often the register told of a change, `answered` up to which
 of these the party was asked for; until `again_until` it is asked daily, since the register's copy may lag behind its
 events. `to_deliver`: the answer differs from the one before, and the registry has not been told yet."""
+sa.Index("ix_register_answer_as_of", register_answer.c.as_of, postgresql_where=register_answer.c.to_deliver)
 
 person_alias = sa.Table(
     "person_alias",
@@ -254,6 +283,18 @@ audit = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
 )
 """One row per look-up in a register of persons."""
+
+web_session = sa.Table(
+    "web_session",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("roles", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("began_at", _INSTANT, nullable=False),
+    sa.Column("seen_at", _INSTANT, nullable=False),
+    sa.Column("ends_at", _INSTANT, nullable=False, index=True),
+)
+"""Who is logged in to the pages, under the hash (SHA-256) of the token that the browser has."""
 
 cipher_check = sa.Table(
     "cipher_check",
@@ -528,3 +569,119 @@ tariff_book = sa.Table(
 
 The one with the highest number is in force; `document` has the rows of each of the four tables. The view
 `tariff_price` shows the prices in force."""
+
+interactions_erpcrm = sa.Table(
+    "interactions_erpcrm",
+    metadata,
+    sa.Column("folder", sa.Text, primary_key=True),
+    sa.Column("crm_project", sa.Text, nullable=False),
+    sa.Column("created_at", _INSTANT, nullable=False),
+    sa.Column("refreshed_at", _INSTANT, nullable=False),
+    sa.Column("stale_at", _INSTANT, nullable=False),
+    sa.Column("period_minutes", sa.Integer, nullable=False),
+    sa.Column("frequency_min", sa.Integer, nullable=False),
+    sa.Column("alert_delay_min", sa.Integer, nullable=False),
+    sa.Column("last_sync_at", _INSTANT),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("syncs_today", sa.Integer, nullable=False),
+    sa.Column("installations_today_not_ok", sa.Integer, nullable=False),
+    sa.Column("installations_not_ok", sa.Integer, nullable=False),
+    sa.Column("notifications_not_ok", sa.Integer, nullable=False),
+    sa.Column("runs_with_rejections", sa.Integer, nullable=False),
+    sa.Column("documents_not_ok", sa.Integer, nullable=False),
+    sa.Column("last_mail_at", _INSTANT),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("open_alarms", sa.Integer, nullable=False),
+    sa.Column("last_outcome", sa.Text),
+    sa.Column("consecutive_failures", sa.Integer, nullable=False),
+    sa.Column("rejection_share", sa.Double),
+    sa.Column("volume", sa.BigInteger),
+    sa.Column("usual_volume", sa.BigInteger),
+    sa.Column("entities", JSONB, nullable=False),
+    sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("paused_by", sa.Text),
+    sa.Column("paused_reason", sa.Text),
+    sa.Column("paused_until", _INSTANT),
+)
+"""The state of the interactions of each folder (dossier) as the supervision process saw it last: what pages show.
+
+The columns are those of `domain.supervision.interactions.Interactions`."""
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("alarm_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("began_at", _INSTANT, nullable=False),
+    sa.Column("seen_at", _INSTANT, nullable=False),
+    sa.Column("ended_at", _INSTANT),
+)
+"""Anomalies from when to when: one row from the first run that sees it to the first that does not.
+
+`folder` is empty where the anomaly is none of a folder (a job of Dagster that fails: `subject`)."""
+sa.Index(
+    "uq_alarm_open",
+    alarm.c.folder,
+    alarm.c.kind,
+    alarm.c.subject,
+    unique=True,
+    postgresql_where=sa.text("ended_at IS NULL"),
+)
+
+acknowledgement = sa.Table(
+    "acknowledgement",
+    metadata,
+    sa.Column("acknowledgement_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("subject_kind", sa.Text, nullable=False),
+    sa.Column("subject_key", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("until", _INSTANT),
+    sa.Column("withdrawn_at", _INSTANT),
+    sa.Column("withdrawn_by", sa.Text),
+)
+"""Who took note of a rejection, a delivery or an alarm, and why: for good, or `until` an instant (snoozed).
+
+At most one stands per subject; one that is replaced or taken back is withdrawn and stays for those who ask."""
+sa.Index(
+    "uq_acknowledgement_standing",
+    acknowledgement.c.subject_kind,
+    acknowledgement.c.subject_key,
+    unique=True,
+    postgresql_where=sa.text("withdrawn_at IS NULL"),
+)
+
+mail_outbox = sa.Table(
+    "mail_outbox",
+    metadata,
+    sa.Column("mail_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("cause", sa.Text, nullable=False, unique=True),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("alarm_id", sa.BigInteger, index=True),
+    sa.Column("recipients", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", _INSTANT, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt_at", _INSTANT, nullable=False),
+    sa.Column("claimed_at", _INSTANT),
+    sa.Column("sent_at", _INSTANT),
+    sa.Column("doubted", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error_text", sa.Text),
+)
+"""Mails from the moment they are decided on: queued, sending, sent, or given_up.
+
+`cause` names what the mail is about and which one of it this is: a mail is queued once. `doubted` counts how often the
+process died while it was sending, so that the server may have the mail twice, under one Message-ID."""
+sa.Index(
+    "ix_mail_outbox_next_attempt_at",
+    mail_outbox.c.next_attempt_at,
+    postgresql_where=sa.text("state IN ('queued', 'sending')"),
+)

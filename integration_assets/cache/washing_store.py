@@ -59,6 +59,12 @@ def has_washing_index(folder: Path) -> bool:
     return version is not None and (version / _RULES).is_file() and (version / _RULES).read_text() == RULE_VERSION
 
 
+def version_in_use(folder: Path) -> str | None:
+    """The name of the index in use in `folder`, another one for each; None where there is none."""
+    version = _in_use(folder)
+    return None if version is None else version.name
+
+
 def open_washing_index(folder: Path) -> WashingIndex:
     """The index in use in `folder`, its large arrays memory-mapped. Raises NoWashingIndex."""
     version = _in_use(folder)

@@ -5,13 +5,15 @@ the rules; a text that neither changed costs nothing. When another generation or
 keeps both answers.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache.copying import as_number, copy_in, copy_out
+from integration_assets.cache.tables import address_decision, washing
 from integration_assets.domain.addresses.washing.evidence import ANSWERS
 
 CHANGES: Final = pl.Schema(
@@ -79,6 +81,24 @@ class Washings:
         )
         with self._engine.connect() as connection:
             return copy_out(connection, query, ANSWERS, [kind, generation, rule_version, _joined(texts)])
+
+    def last(self, kind: str, text: str) -> Mapping[str, Any] | None:
+        """The last answer to a text, of whatever register and rules: ANSWERS with the evidence as an object, and
+        washed_at; None where it was never washed."""
+        columns = [washing.c[name] for name in (*ANSWERS, "washed_at")]
+        query = sa.select(*columns).where(washing.c.kind == kind, washing.c.text == text)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
+
+    def decision(self, kind: str, normalized: str) -> Mapping[str, Any] | None:
+        """What was decided about a normalized text: the columns of BOOK; None for nothing."""
+        query = sa.select(address_decision).where(
+            address_decision.c.kind == kind, address_decision.c.normalized == normalized
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else {str(name): value for name, value in row.items()}
 
     def record(
         self, kind: str, answers: pl.DataFrame, *, generation: int, rule_version: str, now: datetime

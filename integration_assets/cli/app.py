@@ -13,6 +13,7 @@ from integration_assets.cli.claims import claims
 from integration_assets.cli.facts import facts
 from integration_assets.cli.person import person
 from integration_assets.cli.registry import registry
+from integration_assets.cli.supervise import supervise
 
 app = typer.Typer(
     name="integration-assets",
@@ -29,6 +30,7 @@ app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")
 app.add_typer(registry, name="registry")
+app.add_typer(supervise, name="supervise")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]
@@ -64,15 +66,32 @@ def sandbox(customers: Customers = 2000, seed: Seed = 1, data_dir: DataDir = Pat
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option(help="Port of the web server on 127.0.0.1.")] = 3000,
+    port: Annotated[int, typer.Option(help="Port of Dagster's web server on 127.0.0.1.")] = 3000,
+    pages_port: Annotated[int, typer.Option(help="Port of the operators' pages on 127.0.0.1.")] = 3100,
     customers: Customers = 500,
     seed: Seed = 1,
     data_dir: DataDir = Path("var"),
 ) -> None:
-    """Starts the sandbox (unless real systems are configured), Dagster's web server and its daemon."""
+    """Starts the sandbox (unless real systems are configured), Dagster's web server and daemon, and the pages."""
     from integration_assets.cli.ui import serve_ui
 
-    raise typer.Exit(serve_ui(port=port, customers=customers, seed=seed, data_dir=data_dir))
+    raise typer.Exit(serve_ui(port=port, pages_port=pages_port, customers=customers, seed=seed, data_dir=data_dir))
+
+
+@app.command()
+def web(
+    host: Annotated[str | None, typer.Option(help="Address to serve on; that of the settings (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; that of the settings (3100).")] = None,
+    ui_url: Annotated[str | None, typer.Option(help="Dagster's web server, for links; that of the settings.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
+) -> None:
+    """Serves the operators' pages: state of the interactions, worklist, look-up by number, trends.
+
+    Exits with 2 where the settings would show them to strangers, 3 when settings are missing.
+    """
+    from integration_assets.cli.web import serve_pages
+
+    serve_pages(host=host, port=port, ui_url=ui_url, data_dir=data_dir)
 
 
 @app.command()

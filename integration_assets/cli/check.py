@@ -1,7 +1,8 @@
 """`integration-assets check`: whether outside systems are set up for what we do there."""
 
 import json
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -56,6 +57,40 @@ def crm(as_json: JsonOption = False) -> None:
     errors = sum(finding.severity == "error" for finding in found)
     print(json.dumps(as_data(found), ensure_ascii=False, indent=2) if as_json else as_text(found))
     raise typer.Exit(UNFIT if errors else 0)
+
+
+@check.command()
+def mail(
+    to: Annotated[list[str] | None, typer.Option(help="Recipient; without one all that the settings name.")] = None,
+) -> None:
+    """Sends a test mail the way alarms are sent, and says what is wrong where it does not arrive.
+
+    Exits with 1 when the server does not take it, or not for everybody; 3 when settings are missing.
+    """
+    from integration_assets.flows.mails import send_trial
+    from integration_assets.resources.mail import mail_server
+    from integration_assets.settings import MissingSetting
+
+    settings = settings_of(None)
+    try:
+        for name in ("smtp_host", "mail_sender"):
+            settings.need(name)
+        server = mail_server(settings)
+    except MissingSetting as error:
+        refuse(f"{error} Until then mails stay in the outbox.", UNCONFIGURED)
+    named = [*settings.mail_recipients, *(name for each in settings.supervision_folders for name in each.recipients)]
+    recipients = list(dict.fromkeys(to or named))
+    if not recipients:
+        refuse("Nobody is told: mail_recipients is empty, and no folder names recipients.", UNCONFIGURED)
+    assert server is not None
+    login = f"as {server.user}" if server.user else "without a login"
+    print(f"Mail server {server.host}:{server.port}, {server.security}, {login}.")
+    if server.user and server.security == "none":
+        print("The password travels in plain text; smtp_security should be starttls or tls.")
+    trouble = send_trial(server, settings.need("mail_sender"), recipients, datetime.now(UTC))
+    if trouble:
+        refuse("\n".join(trouble), UNFIT)
+    print(f"The server took a test mail for {', '.join(recipients)}.")
 
 
 def as_data(found: "Sequence[Finding]") -> list[dict[str, str | None]]:

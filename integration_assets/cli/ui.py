@@ -1,4 +1,4 @@
-"""`integration-assets ui`: Dagster's web server and daemon, over the sandbox unless real systems are configured."""
+"""`integration-assets ui`: Dagster's web server, its daemon and the pages; over the sandbox unless systems are set."""
 
 import os
 import signal
@@ -32,16 +32,17 @@ class Stopped(Exception):
     """Somebody asked the command to end."""
 
 
-def serve_ui(*, port: int, customers: int, seed: int, data_dir: Path) -> int:
+def serve_ui(*, port: int, pages_port: int, customers: int, seed: int, data_dir: Path) -> int:
     """Runs until Ctrl-C, SIGTERM or the end of a child; returns the exit code.
 
     Without a configured billing system (INTEGRATION_KMD_EE_URL) the sandbox of the data directory is started, or found
     running, and gets a town where it has none. All children end with the command.
     """
     console = Console()
-    if not _is_free(port):
-        console.print(f"Port {port} of {HOST} is taken; choose another with --port.")
-        return 2
+    for option, wanted in (("--port", port), ("--pages-port", pages_port)):
+        if not _is_free(wanted):
+            console.print(f"Port {wanted} of {HOST} is taken; choose another with {option}.")
+            return 2
     data_dir.mkdir(parents=True, exist_ok=True)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,10 +53,12 @@ def serve_ui(*, port: int, customers: int, seed: int, data_dir: Path) -> int:
             home = use_instance(data_dir)
             settings = Settings()
             _prepare(console, settings)
-            children = running.enter_context(_children(_commands(port), data_dir / "dagster", home))
-            _wait_until(lambda: _answers(f"http://{HOST}:{port}/server_info") or _dead(children), ended)
+            commands = _commands(port, pages_port, data_dir.resolve())
+            children = running.enter_context(_children(commands, data_dir / "dagster", home))
+            addresses = (f"http://{HOST}:{port}/server_info", f"http://{HOST}:{pages_port}/health")
+            _wait_until(lambda: all(_answers(each) for each in addresses) or _dead(children), ended)
             if not _dead(children):
-                _announce(console, port, settings, sandbox, data_dir)
+                _announce(console, port, pages_port, settings, sandbox, data_dir)
                 _wait_until(lambda: bool(_dead(children)), ended, seconds=None)
             if name := _dead(children):
                 console.print(f"{name} has ended by itself; its last words are in {data_dir}/dagster/{name}.log.")
@@ -124,7 +127,7 @@ def _prepare(console: Console, settings: Settings) -> None:
             job.execute_in_process(instance=instance, run_config=QUIET, tags=ALL_MUNICIPALITIES)
 
 
-def _commands(port: int) -> dict[str, list[str]]:
+def _commands(port: int, pages_port: int, data_dir: Path) -> dict[str, list[str]]:
     project = project_folder()
     location = ["-w", str(project / "workspace.yaml")] if project else ["-m", "integration_assets.definitions"]
     return {
@@ -133,6 +136,10 @@ def _commands(port: int) -> dict[str, list[str]]:
             *("--log-level", "warning", *location),
         ],
         "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--log-level", "warning", *location],
+        "pages": [
+            *(sys.executable, "-m", "integration_assets.cli.app", "web", "--host", HOST, "--port", str(pages_port)),
+            *("--data-dir", str(data_dir), "--ui-url", f"http://{HOST}:{port}"),
+        ],
     }
 
 
@@ -209,8 +216,11 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _announce(console: Console, port: int, settings: Settings, sandbox: SandboxHandle | None, data_dir: Path) -> None:
+def _announce(
+    console: Console, port: int, pages_port: int, settings: Settings, sandbox: SandboxHandle | None, data_dir: Path
+) -> None:
     lines = [
+        f"pages             http://{HOST}:{pages_port}",
         f"Dagster           http://{HOST}:{port}",
         f"asset graph       http://{HOST}:{port}/asset-groups",
         f"business day      {settings.business_day or 'today'}",

@@ -4,7 +4,6 @@ Nothing is asked outside: what is shown and erased is what the cache itself hold
 system hold is theirs to show and to erase.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,7 +17,7 @@ from integration_assets.cache.person_data import Identity, Section
 from integration_assets.cache.register_answers import Lookup
 from integration_assets.cache.store import Cache
 from integration_assets.domain.identity import ObjectIds
-from integration_assets.domain.people.numbers import Cpr
+from integration_assets.domain.people.numbers import masked_numbers
 from integration_assets.domain.registry.ending import ended
 from integration_assets.domain.retention import kept_for_the_books_until
 from integration_assets.domain.tables import ENTITY_TABLES, REGISTRY_ROWS, RESOLVED_CUSTOMERS
@@ -36,7 +35,6 @@ ERASURE: Final = "erasure_request"
 
 _ANY_DAY: Final = date.max
 _OF_RELATIONS: Final = ("customer_relations", "customer_roles", "agreements")
-_PERSONAL_NUMBER: Final = re.compile(r"(?<!\d)[0-7]\d[01]\d{3}-?\d{4}(?!\d)")
 
 
 class RequestRefused(Exception):
@@ -89,7 +87,7 @@ def shown(value: Any, *, unmasked: bool) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return text if unmasked else _PERSONAL_NUMBER.sub(lambda hit: str(Cpr(hit[0].replace("-", ""))), text)
+    return text if unmasked else masked_numbers(text)
 
 
 def note_request(cache: Cache, ids: ObjectIds, customer_number: str, service: str, outcome: str, by: str) -> None:

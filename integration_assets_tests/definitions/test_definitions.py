@@ -20,6 +20,8 @@ WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
 DRIFT = dg.AssetKey(["drift", "lora"])
 NOTIFICATIONS = "notifications"
 CLAIMS = "claims"
+COMPLETED_RUN = dg.AssetKey(["supervision", "run_completed"])
+INTERACTION_STATE = dg.AssetKey(["supervision", "interaction_state"])
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SUPERSEDED = dg.AssetKey(["lora", "superseded"])
 """Ends in the registry: of what others stand for the CRM never hears."""
@@ -119,8 +121,10 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
     graph = definitions.resolve_asset_graph()
     for key, spec in _specs(definitions, materializable=True).items():
         node = graph.get(key)
-        if spec.group_name in MAIN_GROUPS and key != TARIFFS:
+        if (spec.group_name in MAIN_GROUPS and key != TARIFFS) or key == COMPLETED_RUN:
             assert node.partitions_def == SUPPLY_AREAS, key
+        elif key == INTERACTION_STATE:
+            assert node.partitions_def == dg.StaticPartitionsDefinition(["standard"]), key
         elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
             assert not node.is_partitioned, (
                 "the index, the registers, tariffs and claims are for all, turns in the registry know no area"
@@ -134,12 +138,21 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
 def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {"main_flow", "address_register"} <= jobs
+    for name in ("mail_outbox", "failed_runs", "succeeded_runs"):
+        assert definitions.resolve_sensor_def(name).default_status == dg.DefaultSensorStatus.STOPPED
     for name in ("source_changes", "registry_corrected", "due_again", "new_address_register"):
         sensor = definitions.resolve_sensor_def(name)
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily", "claims_quarter_hourly"):
+    for name in (
+        "nightly",
+        "registers_nightly",
+        "relations_nightly",
+        "registry_drift_daily",
+        "claims_quarter_hourly",
+        "supervise_standard",
+    ):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
@@ -148,12 +161,13 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
     claims = {dg.AssetKey([CLAIMS, name]) for name in ("ledger", "recall_proposals", "recalls", "statuses")}
-    others = register | correcting | following | {DRIFT} | claims
+    others = register | correcting | following | {DRIFT, INTERACTION_STATE} | claims
     assert selected == set(_specs(definitions, materializable=True)) - others
     assert definitions.resolve_job_def("claim_recalls").asset_layer.selected_asset_keys == claims
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}
+    assert definitions.resolve_job_def("supervise").asset_layer.selected_asset_keys == {INTERACTION_STATE}
     assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration_assets.domain.people.numbers import Cpr, id_kind, normalised
+from integration_assets.domain.people.numbers import Cpr, id_kind, masked_numbers, normalised
 
 TEN_DIGITS = st.from_regex(r"[0-9]{10}", fullmatch=True)
 
@@ -144,3 +144,26 @@ def test_a_complete_number_is_a_person_exactly_when_it_has_a_birth_date(numbers:
     frame = pl.DataFrame({"number": complete}, schema={"number": pl.String}).select(id_kind("number"))
     expected = ["person" if Cpr(number).birth_date else "not_a_person_number" for number in complete]
     assert frame.to_series().to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("1705701234", "170570-xxxx"),
+        ("of 170570-1234, and 170570 1234.", "of 170570-xxxx, and 170570-xxxx."),
+        ("zero lost: 101701234", "zero lost: 010170-xxxx"),
+        ("mistyped 1799701234", "mistyped 179970-xxxx"),
+        ("170570-0000", "170570-xxxx"),
+        ("customer 200123, meter 60001050, CVR 12345678, EAN 571313155401234567", None),
+        ("2026-03-01 10:00, 17 05 70 1234", None),
+        ("", None),
+    ],
+)
+def test_texts_are_masked_where_a_personal_number_may_stand(text: str, masked: str | None) -> None:
+    assert masked_numbers(text) == (text if masked is None else masked)
+
+
+@given(TEN_DIGITS, st.text(alphabet="aæ .,:;()'\"", max_size=5))
+def test_no_ten_digits_survive(number: str, around: str) -> None:
+    for written in (number, f"{number[:6]}-{number[6:]}", f"{number[:6]} {number[6:]}"):
+        assert number[6:] not in masked_numbers(f"{around}{written}{around}").replace(number[:6], "")

@@ -35,6 +35,7 @@ class Ui:
     """A running `integration-assets ui`."""
 
     url: str
+    pages_url: str
     data_dir: Path
     process: "subprocess.Popen[bytes]"
 
@@ -49,8 +50,9 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     if _browser_path() is None:
         pytest.skip(f"no browser at {', '.join(map(str, BROWSERS))}")
     data_dir = tmp_path_factory.mktemp("ui")
-    port = _free_port()
+    port, pages_port = _free_port(), _free_port()
     command = [sys.executable, "-m", "integration_assets.cli.app", "ui", "--port", str(port)]
+    command += ["--pages-port", str(pages_port)]
     output = data_dir / "ui.out"
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("INTEGRATION_", "DAGSTER_"))}
     with output.open("wb") as file:
@@ -63,7 +65,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     try:
         _wait_for(lambda: b"Ctrl-C" in output.read_bytes() or process.poll() is not None, START_SECONDS)
         assert process.poll() is None, output.read_text()
-        yield Ui(f"http://127.0.0.1:{port}", data_dir, process)
+        yield Ui(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages_port}", data_dir, process)
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -137,6 +139,13 @@ def test_the_materialization_tells_what_it_did(ui: Ui, page: Page) -> None:
         assert contact["ava_cpr_nummer"] is None or contact["ava_cpr_nummer"] not in shown
         for name in (contact["firstname"], contact["lastname"]):
             assert name is None or len(name) < 4 or not re.search(rf"\b{re.escape(name)}\b", shown)
+
+
+def test_the_pages_show_what_the_run_left_and_lead_into_dagster(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.pages_url}/trends")
+    expect(page.get_by_role("img", name="Objects delivered to registry and CRM").locator("rect").first).to_be_visible()
+    page.get_by_role("link", name="All runs in Dagster").click()
+    page.wait_for_url(f"{ui.url}/runs*")
 
 
 def test_columns_tell_where_they_come_from(ui: Ui, page: Page) -> None:

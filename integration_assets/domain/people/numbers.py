@@ -4,6 +4,7 @@ The source keeps them as floats, so a leading zero is lost; new customers come w
 the real ones. Modulus 11 is not checked: it has not been guaranteed for CPR numbers since 1 October 2007.
 """
 
+import re
 from datetime import date
 from typing import Final
 
@@ -15,6 +16,8 @@ Text = str | pl.Expr
 UNKNOWN_SERIAL: Final = "0000"
 """The last four digits where they are not known; no register is ever asked for such a number."""
 _SUBSTITUTE_DAYS: Final = 60
+_IN_TEXTS: Final = re.compile(r"(?<![0-9])(?:[0-9]{6}[- ]?|[0-9]{5})[0-9]{4}(?![0-9])")
+"""Ten digits, also written in two groups, and nine, whose leading zero was lost. Mistyped numbers count too."""
 _LARGEST_EXACT: Final = float(2**53)
 
 
@@ -81,6 +84,16 @@ class Cpr:
 
     def __hash__(self) -> int:
         return hash((Cpr, self._value))
+
+
+def masked_numbers(text: str) -> str:
+    """A text for people to read, with 010170-xxxx in the place of whatever may be a personal number."""
+
+    def masked(found: re.Match[str]) -> str:
+        digits = re.sub("[- ]", "", found[0])
+        return str(Cpr(digits.zfill(10)))
+
+    return _IN_TEXTS.sub(masked, text)
 
 
 def _century(seventh: str, year: int) -> int:

@@ -1,0 +1,1 @@
+"""The pages, a module each: functions from a visit to an answer."""
