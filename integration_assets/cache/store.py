@@ -14,9 +14,11 @@ from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.drift import Drifts
 from integration_assets.cache.following import Following
 from integration_assets.cache.journal import Journal
+from integration_assets.cache.let_throughs import LetThroughs
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
+from integration_assets.cache.row_adoptions import RowAdoptions
 from integration_assets.cache.washings import Washings
 from integration_assets.domain.schema import EntityTable
 
@@ -52,6 +54,16 @@ class Cache:
     def adoptions(self) -> Adoptions:
         """Which uuids our objects have in a registry that had them before us."""
         return Adoptions(self.engine)
+
+    @cached_property
+    def row_adoptions(self) -> RowAdoptions:
+        """Which primary ids our rows have in a CRM that had them before us."""
+        return RowAdoptions(self.engine)
+
+    @cached_property
+    def let_throughs(self) -> LetThroughs:
+        """What operators let through although it is more than the limits allow."""
+        return LetThroughs(self.engine)
 
     @cached_property
     def rejections(self) -> Rejections:
