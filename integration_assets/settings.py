@@ -48,11 +48,14 @@ SpService = Literal["person_lookup", "person_search", "company_lookup", "person_
 """The services of Serviceplatformen that are used."""
 
 
+CrmEntity = Literal["addresses", "contacts", "accounts", "customer_roles", "agreements", "installations"]
+"""What we keep in the CRM."""
+
 RegistryEntity = Literal["customers", "customer_relations", "customer_roles", "installations", "agreements"]
 """What we keep in the registry."""
 
 DriftRule = Literal["repair", "leave"]
-"""Deliver again what others changed in the registry, or only tell of it."""
+"""Deliver again what others changed in an outside system, or only tell of it."""
 
 
 class ServiceSettings(BaseModel):
@@ -185,6 +188,15 @@ class Settings(BaseSettings):
     crm_max_changed_share: float = Field(
         default=0.5, ge=0, le=1, description="Share of an entity's CRM rows in a run's areas that may change"
     )
+    crm_drift: dict[CrmEntity, DriftRule] = Field(
+        default_factory=dict,
+        description="What is done with rows that others changed in columns of ours or deleted, where it is not repair, "
+        'as JSON: {"contacts": "leave"}; entities are addresses, contacts, accounts, customer_roles, agreements, '
+        "installations",
+    )
+    crm_repair_limit: int = Field(
+        default=3, ge=1, description="Repairs in a row of one row of the CRM, after which it is left and told of"
+    )
     crm_preflight: bool = Field(
         default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
     )
@@ -315,7 +327,7 @@ class Settings(BaseSettings):
             raise ValueError("the token must be one line of plain characters")
         return SecretStr(text) if text else None
 
-    @field_validator("sp_services", "lora_drift", "crm_endings", "crm_further_users", mode="before")
+    @field_validator("sp_services", "lora_drift", "crm_drift", "crm_endings", "crm_further_users", mode="before")
     @classmethod
     def _mappings_from_json(cls, value: Any) -> Any:
         """The JSON file may hold the mapping as text, as the environment does."""

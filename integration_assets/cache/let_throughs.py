@@ -1,4 +1,4 @@
-"""What operators let through although it is more than the limits allow: once, so many objects, in named supply areas."""
+"""What operators let through although it is more than the limits allow: so many objects, once, in named areas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class LetThroughs:
     def use(
         self, system: str, entity: str, areas: Sequence[str], changes: int, run_id: str, now: datetime
     ) -> LetThrough | None:
-        """Who let a run of these areas change so many objects, the latest of them, who is used up by that; None: nobody.
+        """Who let a run of these areas change so many objects, which is used up by that; None: nobody did.
 
         What the same run was let through before it is let through again.
         """

@@ -81,6 +81,14 @@ def plan(
     max_changes: Annotated[
         int | None, typer.Option(min=0, help="Exits with 1 when more objects of a system would be created or changed.")
     ] = None,
+    let_through: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Lets the next runs do once what they would refuse; kept with who and why.",
+        ),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who lets them through; the user of the operating system.")] = None,
 ) -> None:
     """Shows what a run would create, update, end and clear, field by field, without touching anything outside.
 
@@ -88,7 +96,9 @@ def plan(
     """
     from integration_assets.cli.plan import show_plan
 
-    raise typer.Exit(show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes))
+    raise typer.Exit(
+        show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes, let_through=let_through, by=by)
+    )
 
 
 @app.command("crm-mapping")

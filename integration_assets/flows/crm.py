@@ -1,8 +1,8 @@
 """Sends CRM rows in bulk, and the links between contacts and agreements.
 
-New rows are created, known ones updated; neither can make a row twice, and an update cannot make one at all. Of what
-was thought to be new and is there already, was there before us (adopted), or is to be repaired, it is looked at what the
-CRM has, and the difference is written. What was thought to be there and is gone is sent as a whole row.
+New rows are created, known ones updated; neither can make a row twice, and an update cannot make one at all. Where a
+row was thought to be new and is there already, was there before us (adopted) or is to be repaired, what the CRM has is
+looked at, and the difference is written. What was thought to be there and is gone is sent as a whole row.
 """
 
 import threading
@@ -114,12 +114,11 @@ class _RowSender:
         there = self._adopted.there(rows)
         outcomes: dict[str, RowOutcome] = {}
         own_ids = {row.object_id: each.object_id for each, row in zip(rows, there, strict=True)}
+        # Repairs have nothing new to say; of an adopted row nothing was ever said by us.
         unclear = {
-            row.object_id
-            for row in there
-            if row.revive
-            or row.delivered == row.desired
-            or (own_ids[row.object_id] != row.object_id and not row.delivered)
+            key
+            for key, row in zip(own_ids, there, strict=True)
+            if row.revive or row.delivered == row.desired or (row.delivered is None and key != own_ids[key])
         }
         clear = [row for row in there if row.object_id not in unclear]
         new = [row for row in clear if row.delivered is None]

@@ -1,7 +1,7 @@
 """Adopts a CRM that others filled: reads it, tells which rows are ours, and fills the cross reference.
 
-The CRM is never written here: the first delivery of an adopted row brings it to what it should be, under its own primary
-id, and leaves what belongs to others.
+The CRM is never written here: the first delivery of an adopted row brings it to what it should be, under its own
+primary id, and leaves what belongs to others.
 """
 
 from collections.abc import Mapping
@@ -78,10 +78,10 @@ class Means:
 class RowAdoption:
     """What an adoption found.
 
-    `adopted`: the cross reference (ADOPTED_ROWS). `counts` (COUNTS), by entity: rows found; taken for an object of ours;
-    of those, `wanted_now`: what runs have asked for so far; left for another that is taken for the same; not ours, or
-    not telling whose they are; `new` in the cross reference. `duplicates` (DUPLICATES) by object: the row that is taken
-    and those that are left alone. `addresses_known`: whether the address register was loaded.
+    `adopted`: the cross reference (ADOPTED_ROWS). `counts` (COUNTS), by entity: rows found; taken for an object of
+    ours; of those, `wanted_now`: what runs have asked for so far; left for another that is taken for the same; not
+    ours, or not telling whose they are; `new` in the cross reference. `duplicates` (DUPLICATES) by object: the row that
+    is taken and those that are left alone. `addresses_known`: whether the address register was loaded.
     """
 
     adopted: pl.DataFrame

@@ -1,9 +1,9 @@
 """Which rows of a CRM that others filled are ours, by what each says of itself, and which of several is taken.
 
 A contact is known by its CPR or CVR number, an account by its customer number, an installation by its number, an
-agreement by its account, a role by account, code and party, an address by its place in the register (access address with
-floor and door, or the KVHX key, or municipality, street code and house number). Our ids are computed from these, so a row
-has an id before we deliver anything.
+agreement by its account, a role by account, code and party, an address by its place in the register (access address
+with floor and door, or the KVHX key, or municipality, street code and house number). Our ids are computed from these,
+so what a row stands for is known before we deliver anything.
 """
 
 from collections.abc import Callable

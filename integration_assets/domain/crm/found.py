@@ -1,7 +1,7 @@
 """A row as the CRM shows it, against what should stand there: the columns that are ours, and nothing else.
 
-Whose value counts is the mapping's. A column of the CRM's own, and one that belongs to its first writer, may say what it
-likes. The state of a row is ours where rows become inactive when they end.
+Whose value counts is the mapping's. A column of the CRM's own, and one that belongs to its first writer, may say what
+it likes. The state of a row is ours where rows become inactive when they end.
 """
 
 from collections.abc import Mapping

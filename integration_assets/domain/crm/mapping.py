@@ -258,7 +258,10 @@ def _meters_in_use(registry_installations: pl.DataFrame, as_of: date) -> pl.Data
 
 
 def kvhx() -> pl.Expr:
-    """The KVHX key of a unit from register columns: municipality and street (4 digits each), house number (4), floor (3), door (4), filled up with _ on the left."""
+    """The KVHX key of a unit, from register columns.
+
+    Municipality and street (4 digits each), house number (4), floor (3), door (4), filled up with _ on the left.
+    """
 
     def filled(name: str, width: int, filler: str) -> pl.Expr:
         return pl.col(name).fill_null("").str.pad_start(width, filler)

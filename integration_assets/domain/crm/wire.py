@@ -24,7 +24,7 @@ _NOT_WRITTEN: Final = ""
 
 
 def desired_rows(entity: str, rows: pl.DataFrame, by: CrmMapping = STANDARD) -> pl.DataFrame:
-    """Rows of `CRM_TABLES` as the delivery table takes them: object_id for the primary id, and `MAPPED` where needed."""
+    """Rows of `CRM_TABLES` as the delivery table takes them: object_id for the primary id, `MAPPED` where needed."""
     frame = rows.rename({CRM_TABLES[entity].key: "object_id"})
     unlike = {
         field.name: _written_as(field)
