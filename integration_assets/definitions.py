@@ -6,6 +6,7 @@ from integration_assets.assets import addresses, crm, drift, kmd_ee, lora, notif
 from integration_assets.assets.outside import OUTSIDE
 from integration_assets.automation.jobs import (
     address_register,
+    crm_reconciliation,
     follow_relations,
     main_flow,
     register_notifications,
@@ -13,13 +14,14 @@ from integration_assets.automation.jobs import (
 )
 from integration_assets.automation.retention import retention, retention_daily
 from integration_assets.automation.schedules import (
+    crm_drift_daily,
     nightly,
     registers_nightly,
     registry_drift_daily,
     relations_nightly,
 )
 from integration_assets.automation.sensors import due_again, new_address_register, registry_corrected, source_changes
-from integration_assets.checks.drift import drift_checks
+from integration_assets.checks.drift import crm_drift_checks, drift_checks
 from integration_assets.checks.references import reference_checks
 from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
@@ -44,16 +46,24 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     cache = CacheResource(settings=settings)
     return dg.Definitions(
         assets=[*OUTSIDE, *dg.load_assets_from_modules(ASSET_MODULES)],
-        asset_checks=[reference_checks, drift_checks],
+        asset_checks=[reference_checks, drift_checks, crm_drift_checks],
         jobs=[
             main_flow,
             address_register,
             register_notifications,
             follow_relations,
             registry_reconciliation,
+            crm_reconciliation,
             retention,
         ],
-        schedules=[nightly, registers_nightly, relations_nightly, registry_drift_daily, retention_daily],
+        schedules=[
+            nightly,
+            registers_nightly,
+            relations_nightly,
+            registry_drift_daily,
+            crm_drift_daily,
+            retention_daily,
+        ],
         sensors=[source_changes, registry_corrected, due_again, new_address_register],
         resources={
             "cache": cache,

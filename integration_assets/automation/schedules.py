@@ -3,6 +3,7 @@
 import dagster as dg
 
 from integration_assets.automation.jobs import (
+    crm_reconciliation,
     follow_relations,
     main_flow,
     register_notifications,
@@ -47,4 +48,13 @@ def registry_drift_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest
     as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
     return dg.RunRequest(
         job_name=registry_reconciliation.name, run_key=f"drift:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
+    )
+
+
+@dg.schedule(cron_schedule="15 5 * * *", job=crm_reconciliation, execution_timezone=str(COPENHAGEN))
+def crm_drift_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """What others changed in the CRM since the last look; `due_again` starts its repair."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    return dg.RunRequest(
+        job_name=crm_reconciliation.name, run_key=f"crm_drift:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
     )

@@ -17,7 +17,7 @@ from integration_assets.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
-DRIFT = dg.AssetKey(["drift", "lora"])
+DRIFT = [dg.AssetKey(["drift", system]) for system in ("lora", "crm")]
 NOTIFICATIONS = "notifications"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SUPERSEDED = dg.AssetKey(["lora", "superseded"])
@@ -113,9 +113,9 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
         node = graph.get(key)
         if spec.group_name in MAIN_GROUPS:
             assert node.partitions_def == SUPPLY_AREAS, key
-        elif key in (WASHING_INDEX, DRIFT) or spec.group_name == NOTIFICATIONS:
+        elif key in (WASHING_INDEX, *DRIFT) or spec.group_name == NOTIFICATIONS:
             assert not node.is_partitioned, (
-                "the index and the registers are national, turns in the registry know no area"
+                "the index and the registers are national, looks at registry and CRM know no area"
             )
             continue
         else:
@@ -131,7 +131,7 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily"):
+    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily", "crm_drift_daily"):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
@@ -139,10 +139,11 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         {dg.AssetKey([NOTIFICATIONS, name]) for name in names}
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
-    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following - {DRIFT}
+    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following - set(DRIFT)
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
-    assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}
+    assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT[0]}
+    assert definitions.resolve_job_def("crm_reconciliation").asset_layer.selected_asset_keys == {DRIFT[1]}
     assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 
 
