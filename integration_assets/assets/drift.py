@@ -1,4 +1,4 @@
-"""What registry (LoRa) and CRM hold otherwise than it was delivered: the one looked at by turns, the other by changes."""
+"""What registry (LoRa) and CRM hold otherwise than it was delivered: one is looked at by turns, one by its changes."""
 
 from collections.abc import Iterable
 
