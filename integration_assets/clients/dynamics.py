@@ -229,15 +229,14 @@ class DynamicsClient:
         if not following:
             raise TransientError(f"The CRM gave no delta link for {table.set}: has the table change tracking?")
 
-    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The JSON answer to a GET of `path`, below the root of the API."""
-        return json_answer(
-            self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata"), f"GET {path}"
-        )
+    def read(self, path: str, params: Mapping[str, str] | None = None, *, as_user: int | None = None) -> Any:
+        """The JSON answer to a GET of `path`, below the root of the API; by the application user of that number."""
+        response = self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata", as_user=as_user)
+        return json_answer(response, f"GET {path}")
 
-    def who_am_i(self) -> dict[str, Any]:
+    def who_am_i(self, *, as_user: int | None = None) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
-        return json_answer(self._session.send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
+        return json_answer(self._session.send("GET", f"{self._root}/WhoAmI", as_user=as_user), "GET WhoAmI")
 
     def requests(self) -> Counter[str]:
         """How many requests were sent so far: create, update and upsert (many rows), batch, query, metadata,
