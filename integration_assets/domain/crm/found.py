@@ -56,10 +56,10 @@ def shown(field: Field, found: Mapping[str, Any]) -> Any:
 
 
 def is_same(field: Field, wanted: Any, value: Any) -> bool:
-    """Whether a value that was read says what a payload says. Columns of yes and no have no third value in the CRM."""
+    """Whether a value that was read says what a payload says. The CRM itself fills a column of yes and no with no."""
     ours = plain(wanted)
-    if field.kind == "boolean":
-        return bool(ours) == bool(value)
+    if field.kind == "boolean" and ours is None:
+        return not value
     return (None if ours == "" else ours) == value
 
 
