@@ -23,6 +23,7 @@ _HEAT, _WASTE = 915240001, 915240000
 _NEVER_EXPORTED: Final = 0.1
 """Share of the parties and relations that the first integration never brought over."""
 _OPEN_END: Final = "9999-12-31"
+_FIRST, _LAST = 150, 100
 _SETTLING_S: Final = 1.1
 """Moments of creation are kept in seconds."""
 
@@ -103,8 +104,8 @@ class _Agent:
         # People typed numbers with a hyphen, too.
         shown = number if company or self._draw.random() < 0.5 else f"{number[:6]}-{number[6:]}"
         row: Json = {
-            "firstname": contact["name"] if company else contact["first_name"],
-            "lastname": contact["last_name"],
+            "firstname": ((contact["name"] if company else contact["first_name"]) or "")[:_FIRST] or None,
+            "lastname": (contact["last_name"] or "")[:_LAST] or None,
             "ava_cvr_nummer" if company else "ava_cpr_nummer": shown,
             "ava_kmdeemasterid": contact["master_id"],
             "ava_mobilkmdee": "10000000",
