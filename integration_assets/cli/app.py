@@ -101,6 +101,16 @@ def plan(
     )
 
 
+@app.command("settings")
+def settings_in_force(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Prints all defaults as Markdown.")] = False,
+) -> None:
+    """Shows every setting with its meaning and what is in force, without secrets."""
+    from integration_assets.cli.settings_table import show_settings
+
+    raise typer.Exit(show_settings(markdown=markdown))
+
+
 @app.command("crm-mapping")
 def crm_mapping(
     markdown: Annotated[bool, typer.Option("--markdown", help="Prints Markdown instead of tables.")] = False,
