@@ -27,6 +27,15 @@ ON CONFLICT (entity, row_id) DO UPDATE SET
                     ELSE excluded.adopted_on END
 """
 
+# Rows that the CRM refused because others stand there for the same: it need not take a day to try them again.
+_AT_ONCE: Final = """
+UPDATE delivery AS d SET next_attempt_at = NULL, attempts = 0
+FROM (SELECT d.entity, d.object_id FROM delivery AS d JOIN adopted AS a USING (entity, object_id)
+      WHERE d.system = 'crm' AND d.delivered IS NULL AND d.next_attempt_at IS NOT NULL AND a.taken
+      ORDER BY d.object_id FOR UPDATE OF d) AS w
+WHERE d.system = 'crm' AND d.entity = w.entity AND d.object_id = w.object_id
+"""
+
 
 class RowAdoptions:
     """The table adopted_row."""
@@ -37,7 +46,8 @@ class RowAdoptions:
     def record(self, adopted: pl.DataFrame, on: date) -> None:
         """Fills the cross reference with rows of ADOPTED_ROWS; who was there before keeps the day.
 
-        A row that is not named stays, except where another is taken now for the same object.
+        A row that is not named stays, except where another is taken now for the same object. What waits to be sent and
+        was not delivered yet is due at once where a row was taken for it.
         """
         with self._engine.begin() as connection:
             connection.execute(sa.text(_GIVEN))
@@ -50,6 +60,7 @@ class RowAdoptions:
                 )
             )
             connection.execute(sa.text(_UPSERT))
+            connection.execute(sa.text(_AT_ONCE))
 
     def rows(self) -> pl.DataFrame:
         """The whole cross reference: frame of STORED, ordered by entity and row id."""

@@ -17,7 +17,7 @@ from integration_assets.cache.deliveries import Deliveries, Delivery, Outcome
 from integration_assets.cache.row_adoptions import RowAdoptions
 from integration_assets.clients.dynamics import DynamicsClient, RowOutcome, TableName
 from integration_assets.clients.dynamics_pace import SMALLEST_BATCH
-from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING, failed
+from integration_assets.clients.dynamics_rows import DUPLICATE, MISSING, TAKEN_KEY, failed
 from integration_assets.clients.http import CallError, PermanentError
 from integration_assets.domain.crm.fields import AGREEMENT_CONTACTS, CASE_REFERENCES, CASES, TABLE_FACTS
 from integration_assets.domain.crm.found import mended, read_columns, read_name, shown
@@ -30,6 +30,8 @@ SYSTEM = "crm"
 LINKS = "agreement_contacts"
 OPEN_CASE = "open_case"
 """Code of a row that would end and is left alone, because an open case refers to it."""
+
+_ADOPT = " A row that others made stands for it: `integration-assets adopt --system crm` takes it over."
 
 _SENDERS_PER_USER = 6
 """Batches claimed at once: those that may be under way, and some ready for the turns that come free."""
@@ -284,13 +286,14 @@ def worklist(entity: str, refused: pl.DataFrame) -> pl.DataFrame:
     `refused` as from `cache.refused`. Reasons are open_case and crm_refused.
     """
     waits = pl.col("error_code") == OPEN_CASE
+    hint = pl.when(pl.col("error_code") == TAKEN_KEY).then(pl.lit(_ADOPT)).otherwise(pl.lit(""))
     known = entity not in ("installations", "addresses")
     return refused.select(
         pl.col("business_key").alias("record_key"),
         pl.when(waits).then(pl.lit(OPEN_CASE)).otherwise(pl.lit("crm_refused")).alias("reason"),
         pl.when(waits)
         .then("error_text")
-        .otherwise(pl.format("{} {}", "error_code", pl.col("error_text").fill_null("")))
+        .otherwise(pl.format("{} {}{}", "error_code", pl.col("error_text").fill_null(""), hint))
         .alias("text"),
         (pl.col("business_key") if known else pl.lit(None, pl.String)).alias("customer_number"),
         "supply_area",

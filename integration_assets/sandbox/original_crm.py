@@ -4,7 +4,7 @@ Its rows have ids of their own. It knew what it had written by a map that was lo
 there twice; what changed later it often did not hear of. People in the CRM added what only they know, another system
 (waste) keeps its rows beside ours.
 
-Works from the truth of a town, row by row over HTTP, with no code of the product.
+Works from the truth of a town over HTTP, with no code of the product.
 """
 
 import random
@@ -24,6 +24,7 @@ _NEVER_EXPORTED: Final = 0.1
 """Share of the parties and relations that the first integration never brought over."""
 _OPEN_END: Final = "9999-12-31"
 _FIRST, _LAST = 150, 100
+_AT_ONCE: Final = 500
 _SETTLING_S: Final = 1.1
 """Moments of creation are kept in seconds."""
 
@@ -77,23 +78,30 @@ class _Agent:
         self._addresses: dict[str, str] = {}
         self._contacts: dict[str, str] = {}
         self._accounts: dict[str, str] = {}
+        self._waiting: dict[str, list[Json]] = {}
 
     def run(self) -> PlantedRows:
         """All rows in the order in which they point at each other, the copies last: they are younger."""
         for number, (address_id, address) in enumerate(self._truth["addresses"].items()):
             self._addresses[address_id] = self._ours("ava_adresses", _address(address, number))
             self._planted.addresses[self._addresses[address_id]] = address_id
+        self._flush()
         for number, contact in self._chosen("contacts"):
             self._contact(number, contact)
         for number, account in self._chosen("accounts"):
             self._account(number, account)
+        self._flush()
         self._roles()
         agreements = {number: self._agreement(number) for number in self._accounts}
+        self._flush()
+        self._links(agreements)
         for number, installation in self._truth["installations"].items():
             self._installation(number, installation, agreements)
         self._strangers()
+        self._flush()
         time.sleep(_SETTLING_S)
         self._copies(agreements)
+        self._flush()
         return self._planted
 
     def _chosen(self, kind: str) -> list[tuple[str, Json]]:
@@ -137,7 +145,6 @@ class _Agent:
                 self._ours("ava_kunderolles", _role(int(role["role_code"]), contact, account))
 
     def _agreement(self, number: str) -> str:
-        """Its contacts are linked to it, but for some."""
         agreement = self._truth["agreements"][number]
         row = {
             "ava_name": agreement["name"],
@@ -147,13 +154,14 @@ class _Agent:
             "ava_slutdato": _OPEN_END,
             **_bound("ava_kundeforhold", "accounts", self._accounts[number]),
         }
-        row_id = self._ours("ava_aftales", row)
-        for linked, party in self._truth["links"]:
-            if linked == number and party in self._contacts and self._draw.random() < 0.7:
+        return self._ours("ava_aftales", row)
+
+    def _links(self, agreements: Mapping[str, str]) -> None:
+        for number, party in self._truth["links"]:
+            if number in agreements and party in self._contacts and self._draw.random() < 0.7:
                 reference = {"@odata.id": f"{self._client.base_url}contacts({self._contacts[party]})"}
-                path = f"ava_aftales({row_id})/ava_aktoerens_aftaler/$ref"
+                path = f"ava_aftales({agreements[number]})/ava_aktoerens_aftaler/$ref"
                 self._client.post(path, json=reference).raise_for_status()
-        return row_id
 
     def _installation(self, number: str, installation: Json, agreements: Mapping[str, str]) -> None:
         owner = installation["owner"] or ""
@@ -218,13 +226,22 @@ class _Agent:
         return row_id
 
     def _create(self, set_name: str, row: Json) -> str:
-        """A row under an id of its own."""
-        keys = {"contacts": "contactid", "accounts": "accountid", "incidents": "incidentid"}
+        """A row under an id of its own, once it is flushed."""
         row_id = str(uuid.UUID(int=self._draw.getrandbits(128), version=4))
-        body = {keys.get(set_name, f"{set_name.removesuffix('s')}id"): row_id, **row}
+        logical = set_name.removesuffix("s")
+        body = {f"{logical}id": row_id, "@odata.type": f"Microsoft.Dynamics.CRM.{logical}", **row}
         filled = {name: value for name, value in body.items() if value is not None}
-        self._client.post(set_name, json=filled).raise_for_status()
+        self._waiting.setdefault(set_name, []).append(filled)
         return row_id
+
+    def _flush(self) -> None:
+        """Creates what waits, in the order in which tables were first named."""
+        for set_name, rows in self._waiting.items():
+            for start in range(0, len(rows), _AT_ONCE):
+                body = {"Targets": rows[start : start + _AT_ONCE]}
+                url = f"{set_name}/Microsoft.Dynamics.CRM.CreateMultiple"
+                self._client.post(url, json=body).raise_for_status()
+        self._waiting.clear()
 
 
 def _role(code: int, contact: str, account: str) -> Json:
