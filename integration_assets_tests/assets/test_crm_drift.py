@@ -15,6 +15,8 @@ from integration_assets.cli import app
 from integration_assets.definitions import build_definitions
 from integration_assets.flows.crm import SYSTEM
 from integration_assets.resources.cache import open_cache
+from integration_assets.sandbox.requests import RequestLog
+from integration_assets.sandbox.store import Store
 from integration_assets.settings import Settings
 from integration_assets_tests.flows.crm_city import city, row_id
 from integration_assets_tests.flows.crm_office import CLIENT_ID, DAY, SECRET, Office, opened_office, serving_office
@@ -25,14 +27,18 @@ CONTACT = row_id("contacts", 1)
 
 
 @pytest.fixture(scope="module")
-def served(server_dir: Path) -> Iterator[tuple[Any, ...]]:
+def served(server_dir: Path) -> Iterator[tuple[str, Store, RequestLog]]:
     with serving_office(server_dir, "crm_drift_asset_sandbox") as (url, store, log, _):
         yield url, store, log
 
 
 @pytest.fixture
 def office(
-    served: tuple[Any, ...], server_dir: Path, cache_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: tuple[str, Store, RequestLog],
+    server_dir: Path,
+    cache_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Office]:
     """A city that was delivered, and in which somebody changed a contact and deleted an installation."""
     monkeypatch.chdir(tmp_path)
