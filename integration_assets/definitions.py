@@ -27,6 +27,7 @@ from integration_assets.automation.accounts import (
 from integration_assets.automation.jobs import (
     address_register,
     claim_recalls,
+    crm_reconciliation,
     follow_relations,
     main_flow,
     register_notifications,
@@ -35,6 +36,7 @@ from integration_assets.automation.jobs import (
 from integration_assets.automation.retention import retention, retention_daily
 from integration_assets.automation.schedules import (
     claims_quarter_hourly,
+    crm_drift_daily,
     nightly,
     registers_nightly,
     registry_drift_daily,
@@ -48,7 +50,7 @@ from integration_assets.automation.supervision import (
     supervise,
     supervision_schedules,
 )
-from integration_assets.checks.drift import drift_checks
+from integration_assets.checks.drift import crm_drift_checks, drift_checks
 from integration_assets.checks.references import reference_checks
 from integration_assets.checks.supervision import supervision_checks
 from integration_assets.io_managers.cache import CacheIOManager
@@ -79,7 +81,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     modules = [*ASSET_MODULES, *([crm_accounts] if delivers_accounts else [])]
     return dg.Definitions(
         assets=[*outside, *dg.load_assets_from_modules(modules), *supervision_assets(folders)],
-        asset_checks=[reference_checks, drift_checks, supervision_checks(folders)],
+        asset_checks=[reference_checks, drift_checks, crm_drift_checks, supervision_checks(folders)],
         jobs=[
             main_flow,
             address_register,
@@ -89,6 +91,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             account_marking,
             account_update,
             claim_recalls,
+            crm_reconciliation,
             retention,
             supervise,
         ],
@@ -97,6 +100,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             registers_nightly,
             relations_nightly,
             registry_drift_daily,
+            crm_drift_daily,
             retention_daily,
             accounts_marked_daily,
             accounts_updated,

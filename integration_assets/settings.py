@@ -52,6 +52,9 @@ SpService = Literal["person_lookup", "person_search", "company_lookup", "person_
 """The services of Serviceplatformen that are used."""
 
 
+CrmEntity = Literal["addresses", "contacts", "accounts", "customer_roles", "agreements", "installations"]
+"""What we keep in the CRM."""
+
 RegistryEntity = Literal["customers", "customer_relations", "customer_roles", "installations", "agreements"]
 """What we keep in the registry."""
 
@@ -62,7 +65,7 @@ WebRole = Literal["viewer", "operator", "privacy"]
 """A viewer looks, an operator acts, privacy may see personal numbers."""
 
 DriftRule = Literal["repair", "leave"]
-"""Deliver again what others changed in the registry, or only tell of it."""
+"""Deliver again what others changed in an outside system, or only tell of it."""
 
 
 class ServiceSettings(BaseModel):
@@ -205,6 +208,15 @@ class Settings(BaseSettings):
     )
     crm_max_changed_share: float = Field(
         default=0.5, ge=0, le=1, description="Share of an entity's CRM rows in a run's areas that may change"
+    )
+    crm_drift: dict[CrmEntity, DriftRule] = Field(
+        default_factory=dict,
+        description="What is done with rows that others changed in columns of ours or deleted, where it is not repair, "
+        'as JSON: {"contacts": "leave"}; entities are addresses, contacts, accounts, customer_roles, agreements, '
+        "installations",
+    )
+    crm_repair_limit: int = Field(
+        default=3, ge=1, description="Repairs in a row of one row of the CRM, after which it is left and told of"
     )
     crm_preflight: bool = Field(
         default=True, description="Check the CRM's tables, columns and rights before the first delivery of a run"
@@ -434,6 +446,7 @@ class Settings(BaseSettings):
     @field_validator(
         "sp_services",
         "lora_drift",
+        "crm_drift",
         "crm_endings",
         "crm_further_users",
         "web_roles",

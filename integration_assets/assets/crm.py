@@ -14,6 +14,7 @@ from integration_assets.cache.refused import refused
 from integration_assets.cache.store import Cache
 from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import CRM_TABLES, TABLE_FACTS
+from integration_assets.domain.crm.wire import desired_rows
 from integration_assets.domain.tables import ADDRESS_REGISTER
 from integration_assets.flows.crm import LINKS, SYSTEM, deliver_rows, link_sender, row_sender, worklist
 from integration_assets.flows.crm_mapping import mapping_in_force
@@ -67,9 +68,10 @@ def crm_contacts(
                 as_of,
                 share_protected=dynamics.settings.share_protected_addresses,
                 by=by,
-            ).rows.rename({CRM_TABLES["contacts"].key: "object_id"})
-            desire(context, store, dynamics.settings, SYSTEM, "contacts", rows, counts)
-        _deliver(context, store, dynamics, "contacts", row_sender(dynamics.get(), "contacts", by), counts)
+            ).rows
+            desire(context, store, dynamics.settings, SYSTEM, "contacts", desired_rows("contacts", rows, by), counts)
+        send = row_sender(dynamics.get(), "contacts", by, adoptions=store.row_adoptions)
+        _deliver(context, store, dynamics, "contacts", send, counts)
         _record_refused(context, store, ("contacts",), as_of, counts)
 
 
@@ -94,8 +96,9 @@ def _crm_asset(entity: str) -> dg.AssetsDefinition:
     ) -> None:
         store, by = cache.get(), mapping_in_force(dynamics.settings)
         with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
-            desire(context, store, dynamics.settings, SYSTEM, entity, rows.rename({table.key: "object_id"}), counts)
-            _deliver(context, store, dynamics, entity, row_sender(dynamics.get(), entity, by), counts)
+            desire(context, store, dynamics.settings, SYSTEM, entity, desired_rows(entity, rows, by), counts)
+            send = row_sender(dynamics.get(), entity, by, adoptions=store.row_adoptions)
+            _deliver(context, store, dynamics, entity, send, counts)
             _record_refused(context, store, (entity,), business_day.of_run(context), counts)
 
     return deliver_entity
@@ -120,9 +123,9 @@ def crm_agreements(
     store, areas, settings = cache.get(), areas_of(context), dynamics.settings
     as_of = business_day.of_run(context)
     with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
-        agreements = rows.rename({CRM_TABLES["agreements"].key: "object_id"})
-        desire(context, store, settings, SYSTEM, "agreements", agreements, counts)
-        send = row_sender(dynamics.get(), "agreements", mapping_in_force(settings))
+        by = mapping_in_force(settings)
+        desire(context, store, settings, SYSTEM, "agreements", desired_rows("agreements", rows, by), counts)
+        send = row_sender(dynamics.get(), "agreements", by, adoptions=store.row_adoptions)
         _deliver(context, store, dynamics, "agreements", send, counts)
         links = mapping.agreement_links(
             registry_rows(store.deliveries, "customer_roles", areas),
@@ -132,7 +135,7 @@ def crm_agreements(
         )
         linked: dict[str, int] = {}
         state(store, SYSTEM, LINKS, links, linked)
-        _deliver(context, store, dynamics, LINKS, link_sender(dynamics.get()), linked)
+        _deliver(context, store, dynamics, LINKS, link_sender(dynamics.get(), adoptions=store.row_adoptions), linked)
         counts |= {f"links_{name}": number for name, number in linked.items()}
         _record_refused(context, store, ("agreements", LINKS), as_of, counts)
 

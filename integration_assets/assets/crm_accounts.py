@@ -12,6 +12,7 @@ from integration_assets.cache.refused import refused
 from integration_assets.domain.crm.account_rows import installation_accounts
 from integration_assets.domain.crm.fields import DESCRIPTIONS, FIELDS, INSTALLATION_ACCOUNTS
 from integration_assets.domain.crm.fitting import rejections
+from integration_assets.domain.crm.wire import desired_rows
 from integration_assets.flows.accounts import delivered_targets
 from integration_assets.flows.crm import SYSTEM, deliver_rows, row_sender, worklist
 from integration_assets.flows.crm_mapping import mapping_in_force
@@ -44,11 +45,11 @@ def crm_installation_accounts(
     by, as_of = mapping_in_force(settings), business_day.of_run(context)
     with journaled(context, store) as counts, counting_requests(SYSTEM, dynamics.get(), counts):
         fitted = installation_accounts(store.accounts.rows(areas), object_ids(settings), delivered_targets(store), by)
-        primary_id = by.tables[INSTALLATION_ACCOUNTS].primary_id
-        rows = fitted.rows.rename({primary_id: "object_id"})
+        rows = desired_rows(INSTALLATION_ACCOUNTS, fitted.rows, by)
         desire(context, store, settings, SYSTEM, INSTALLATION_ACCOUNTS, rows, counts)
         send = gated(
-            row_sender(dynamics.get(), INSTALLATION_ACCOUNTS, by), lambda: dynamics.require_fit(context.log.warning)
+            row_sender(dynamics.get(), INSTALLATION_ACCOUNTS, by, adoptions=store.row_adoptions),
+            lambda: dynamics.require_fit(context.log.warning),
         )
         report = deliver_rows(store.deliveries, dynamics.get(), INSTALLATION_ACCOUNTS, send, areas, by)
         record_report(context, report, INSTALLATION_ACCOUNTS, counts)

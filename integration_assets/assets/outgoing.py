@@ -1,14 +1,17 @@
 """Before anything is sent: whether a run changes implausibly much, and what it will change, for people to read."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
 
+from integration_assets.assets.context import areas_of
 from integration_assets.cache.deliveries import DesireCounts
+from integration_assets.cache.let_throughs import LetThrough
 from integration_assets.cache.store import Cache
 from integration_assets.domain import differences
-from integration_assets.flows.guard import LET_THROUGH, check_changes
+from integration_assets.flows.guard import LET_THROUGH, guard
 from integration_assets.settings import Settings
 
 SHOWN = 5
@@ -29,7 +32,7 @@ def desire(
     What is about to be sent is shown in the asset's metadata. Raises GateClosed, with nothing stated, when it is
     implausibly much and the run is not tagged to be let through.
     """
-    compared = state(store, system, entity, rows, counts, check=_guard(context, settings, system, entity))
+    compared = state(store, system, entity, rows, counts, check=_guard(context, store, settings, system, entity))
     if compared.new or compared.changed:
         difference = store.deliveries.difference(system, entity, rows)
         context.add_output_metadata({"plan": dg.MetadataValue.md(markdown(entity, difference))})
@@ -75,10 +78,17 @@ def _cell(text: str | None) -> str:
 
 
 def _guard(
-    context: dg.AssetExecutionContext, settings: Settings, system: str, entity: str
-) -> Callable[[DesireCounts], None]:
-    def check(counts: DesireCounts) -> None:
-        if context.run.tags.get(LET_THROUGH) != "yes":
-            check_changes(settings, system, entity, new=counts.new, changed=counts.changed, unchanged=counts.unchanged)
+    context: dg.AssetExecutionContext, store: Cache, settings: Settings, system: str, entity: str
+) -> Callable[[DesireCounts], None] | None:
+    """None where the run is tagged to be let through."""
+    if context.run.tags.get(LET_THROUGH) == "yes":
+        return None
 
-    return check
+    def told(passed: LetThrough) -> None:
+        context.log.warning("%s let these changes through: %s", passed.given_by, passed.why)
+        context.add_output_metadata({"let_through_by": passed.given_by, "let_through_why": passed.why})
+
+    areas = areas_of(context) if context.has_partition_key or context.has_partition_key_range else []
+    return guard(
+        *(settings, store.let_throughs, system, entity, areas, context.run.run_id), now=datetime.now(UTC), told=told
+    )

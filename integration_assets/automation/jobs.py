@@ -31,6 +31,12 @@ address_register = dg.define_asset_job(
     description="Loads the address register when a new generation is published, and indexes it for washing.",
 )
 
+crm_reconciliation = dg.define_asset_job(
+    "crm_reconciliation",
+    selection=dg.AssetSelection.assets(["drift", "crm"]),
+    description="Asks the CRM what changed there and compares it with what was delivered.",
+)
+
 registry_reconciliation = dg.define_asset_job(
     "registry_reconciliation",
     selection=dg.AssetSelection.assets(["drift", "lora"]),

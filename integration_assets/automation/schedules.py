@@ -4,6 +4,7 @@ import dagster as dg
 
 from integration_assets.automation.jobs import (
     claim_recalls,
+    crm_reconciliation,
     follow_relations,
     main_flow,
     register_notifications,
@@ -62,4 +63,13 @@ def claims_quarter_hourly(
     at = context.scheduled_execution_time.astimezone(COPENHAGEN)
     return dg.RunRequest(
         job_name=claim_recalls.name, run_key=f"claims:{at.isoformat()}", tags={AS_OF_TAG: at.date().isoformat()}
+    )
+
+
+@dg.schedule(cron_schedule="15 5 * * *", job=crm_reconciliation, execution_timezone=str(COPENHAGEN))
+def crm_drift_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """What others changed in the CRM since the last look; `due_again` starts its repair."""
+    as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
+    return dg.RunRequest(
+        job_name=crm_reconciliation.name, run_key=f"crm_drift:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
     )

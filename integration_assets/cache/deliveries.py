@@ -139,6 +139,13 @@ class Deliveries:
         rows = _fingerprinted(desired)
         return retrying(lambda: self._desire(system, entity, rows, check))
 
+    def compare(self, system: str, entity: str, desired: pl.DataFrame) -> DesireCounts:
+        """What `desire` would count, without stating anything."""
+        rows = _fingerprinted(desired)
+        with self._engine.begin() as connection:
+            different = _given(connection, system, entity, rows)
+            return _counted(rows, different, self._rebased(rows, different))
+
     def difference(self, system: str, entity: str, desired: pl.DataFrame) -> pl.DataFrame:
         """What a delivery of `desired` (as in `desire`) would send, without writing anything.
 
@@ -335,20 +342,14 @@ class Deliveries:
     ) -> DesireCounts:
         key = {"system": system, "entity": entity}
         with self._engine.begin() as connection:
-            connection.execute(sa.text(_GIVEN))
-            given = rows.with_row_index("row").select("row", "object_id", "areas", "fingerprint")
-            copy_in(connection, "given", given)
-            different = _different(connection, system, entity)
+            different = _given(connection, system, entity, rows)
             if different.is_empty():
                 return DesireCounts(0, 0, rows.height)
-            wanted = rows[different["row"]].with_columns(different["kind"])
-            stored = payloads.to_texts(different["desired"], self._cipher)
-            rebased = (wanted["kind"] == "changed") & ~_differs(stored, wanted["payload"])
-            new = int((wanted["kind"] == "new").sum())
-            changed = int(((wanted["kind"] == "changed") & ~rebased).sum())
-            counts = DesireCounts(new, changed, rows.height - new - changed)
+            rebased = self._rebased(rows, different)
+            counts = _counted(rows, different, rebased)
             if check is not None:
                 check(counts)
+            wanted = rows[different["row"]]
             payload = wanted["payload"]
             connection.execute(sa.text(_WANTED))
             copy_in(
@@ -369,11 +370,29 @@ class Deliveries:
             connection.execute(sa.text(_UPSERT), key)
         return counts
 
+    def _rebased(self, rows: pl.DataFrame, different: pl.DataFrame) -> pl.Series:
+        """Whether each of the different objects says what is stored of it, only in another form."""
+        stored = payloads.to_texts(different["desired"], self._cipher)
+        return (different["kind"] == "changed") & ~_differs(stored, rows[different["row"]]["payload"])
+
     def _record_found(self, system: str, entity: str, frame: pl.DataFrame, read_on: date | None) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.text(_ANSWERS))
             copy_in(connection, "answers", frame)
             connection.execute(sa.text(_FOUND), {"system": system, "entity": entity, "read_on": read_on})
+
+
+def _given(connection: sa.Connection, system: str, entity: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Puts rows into the table `given`; what differs, as `_different`."""
+    connection.execute(sa.text(_GIVEN))
+    copy_in(connection, "given", rows.with_row_index("row").select("row", "object_id", "areas", "fingerprint"))
+    return _different(connection, system, entity)
+
+
+def _counted(rows: pl.DataFrame, different: pl.DataFrame, rebased: pl.Series) -> DesireCounts:
+    new = int((different["kind"] == "new").sum())
+    changed = int(((different["kind"] == "changed") & ~rebased).sum())
+    return DesireCounts(new, changed, rows.height - new - changed)
 
 
 def _different(connection: sa.Connection, system: str, entity: str) -> pl.DataFrame:

@@ -67,10 +67,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Noted:
-    """What became of looks: objects that drift, and objects whose drift was closed."""
+    """What became of looks: objects that drift, objects whose drift was closed, ids of those that were left out."""
 
     drifting: int
     closed: int
+    left_out: tuple[str, ...] = ()
 
 
 class Drifts:
@@ -115,9 +116,9 @@ class Drifts:
     def note(self, system: str, entity: str, looks: Sequence[Look], as_of: date, *, by_turn: bool) -> Noted:
         """Opens, renews and closes drift as the looks showed.
 
-        Objects that are being sent at this moment, or were since the look, are left out: they are read again. A look
-        `by_turn` that finds an object true on a day after its last repair ends the count of its repairs; the look that
-        follows every delivery does not.
+        Objects that are being sent at this moment, or were since the look, are left out: they are to be read again. A
+        look `by_turn` that finds an object true on a day after its last repair ends the count of its repairs; the look
+        that follows every delivery does not.
         """
         if not looks:
             return Noted(0, 0)
@@ -133,6 +134,16 @@ class Drifts:
             schema=_LOOKS,
         ).sort("object_id")
         return retrying(lambda: self._note(system, entity, frame, as_of, by_turn=by_turn))
+
+    def remembered(self, system: str, entity: str) -> frozenset[str]:
+        """Ids of the objects whose drift is open, or whose repairs are counted still: a look at them changes
+        something."""
+        query = sa.text(
+            "SELECT object_id FROM drift WHERE system = :system AND entity = :entity "
+            "AND (closed_on IS NULL OR repairs > 0)"
+        )
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(query, {"system": system, "entity": entity}).scalars())
 
     def repairs(self, system: str, entity: str) -> dict[str, int]:
         """How often open drift was ordered to be repaired without lasting success, by object id."""
@@ -173,6 +184,15 @@ class Drifts:
 
         return retrying(order)
 
+    def send_again(self, system: str, entity: str, mentioning: Collection[str]) -> int:
+        """Makes delivered objects of an entity due again whose payload names one of these ids; how many.
+
+        For what goes with a row that somebody deleted, and cannot be looked at by itself.
+        """
+        parameters = {"system": system, "entity": entity, "ids": list(mentioning)}
+        with self._engine.begin() as connection:
+            return connection.execute(sa.text(_SEND_AGAIN), parameters).rowcount
+
     def open(self, system: str | None = None, entities: Collection[str] | None = None) -> pl.DataFrame:
         """Open drift (of a system, of entities): frame of OPEN, ordered by system, entity and business key."""
         query = sa.text(
@@ -199,7 +219,8 @@ class Drifts:
             closed = connection.execute(sa.text(_CLOSED), key).rowcount
             if by_turn:
                 connection.execute(sa.text(_AT_PEACE), key)
-        return Noted(drifting, closed)
+            left_out = connection.execute(sa.text(_LEFT_OUT)).scalars().all()
+        return Noted(drifting, closed, tuple(left_out))
 
 
 _LOOKS: Final = pl.Schema(
@@ -252,6 +273,21 @@ _AT_PEACE: Final = """
 UPDATE drift AS f SET repairs = 0 FROM settled AS s
 WHERE f.system = :system AND f.entity = :entity AND f.object_id = s.object_id AND s.kind IS NULL
   AND f.repairs > 0 AND f.repair_on < :as_of
+"""
+
+_LEFT_OUT: Final = "SELECT object_id FROM looks EXCEPT SELECT object_id FROM settled ORDER BY 1"
+
+# Only entities whose payloads are not sealed can be searched so.
+_SEND_AGAIN: Final = """
+UPDATE delivery AS d SET
+  state = CASE WHEN d.delivered_fingerprint = d.desired_fingerprint THEN 'waiting' ELSE d.state END,
+  delivered_fingerprint = NULL
+WHERE d.object_id IN (
+  SELECT d.object_id FROM delivery AS d
+  WHERE d.system = :system AND d.entity = :entity AND d.delivered_fingerprint IS NOT NULL AND d.delivered IS NOT NULL
+    AND EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS i WHERE position(convert_to(i, 'UTF8') IN d.desired) > 0)
+  ORDER BY d.object_id FOR UPDATE OF d)
+  AND d.system = :system AND d.entity = :entity
 """
 
 # An object that waits for another delivery is repaired by it; only how it is to be put is noted then.

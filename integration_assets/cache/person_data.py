@@ -23,7 +23,7 @@ from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 _CUSTOMER: Final = frozenset({"customer_number", "ava_kundenummer"})
 _PARTY: Final = frozenset({"party_id", "co_party_id", "contactid", "ava_aktoer"})
 _BY_BUSINESS_KEY: Final = frozenset({"cache_accounts", "cache_customer_roles", "cache_agreements"})
-_BY_OBJECT: Final = ("delivery", "drift", "adopted_object")
+_BY_OBJECT: Final = ("delivery", "drift", "adopted_object", "adopted_row")
 _PLACES: Final = ("installations", "addresses")
 _NOT_SHOWN: Final = frozenset({"fingerprint", "desired_fingerprint", "delivered_fingerprint", "found_of"})
 

@@ -21,10 +21,12 @@ from integration_assets.cache.facts import Facts
 from integration_assets.cache.following import Following
 from integration_assets.cache.interactions import InteractionStates
 from integration_assets.cache.journal import Journal
+from integration_assets.cache.let_throughs import LetThroughs
 from integration_assets.cache.mail_outbox import MailOutbox
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
+from integration_assets.cache.row_adoptions import RowAdoptions
 from integration_assets.cache.tariff_books import TariffBooks
 from integration_assets.cache.washings import Washings
 from integration_assets.cache.worklist import Worklist
@@ -72,6 +74,16 @@ class Cache:
     def account_links(self) -> AccountLinks:
         """Which billing contracts installation accounts show, and which ones wait."""
         return AccountLinks(self.engine)
+
+    @cached_property
+    def row_adoptions(self) -> RowAdoptions:
+        """Which primary ids our rows have in a CRM that had them before us."""
+        return RowAdoptions(self.engine)
+
+    @cached_property
+    def let_throughs(self) -> LetThroughs:
+        """What operators let through although it is more than the limits allow."""
+        return LetThroughs(self.engine)
 
     @cached_property
     def rejections(self) -> Rejections:

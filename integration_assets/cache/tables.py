@@ -170,6 +170,39 @@ sa.Index(
 )
 sa.Index("ix_adopted_object_supply_area", adopted_object.c.supply_area)
 
+adopted_row = sa.Table(
+    "adopted_row",
+    metadata,
+    sa.Column("entity", sa.Text, primary_key=True),
+    sa.Column("row_id", sa.Text, primary_key=True),
+    sa.Column("object_id", sa.Text, nullable=False),
+    sa.Column("business_key", sa.Text),
+    sa.Column("taken", sa.Boolean, nullable=False),
+    sa.Column("adopted_on", sa.Date, nullable=False),
+)
+"""Rows that the CRM had before us under primary ids of its own: `object_id` is our id of what each stands for.
+
+Of several that stand for the same, one is taken; the others are left alone."""
+sa.Index("uq_adopted_row_object_id", adopted_row.c.object_id, unique=True, postgresql_where=sa.text("taken"))
+
+let_through = sa.Table(
+    "let_through",
+    metadata,
+    sa.Column("let_through_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("system", sa.Text, nullable=False),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("areas", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("most", sa.BigInteger, nullable=False),
+    sa.Column("given_by", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("given_at", _INSTANT, nullable=False),
+    sa.Column("areas_left", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("most_left", sa.BigInteger, nullable=False),
+    sa.Column("run_ids", sa.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
+)
+"""What operators let through although it is more than the limits allow: `most` objects of an entity, created or
+changed, once in each of these supply areas. `run_ids` are the runs that made use of it; what is left is in `_left`."""
+
 rejection = sa.Table(
     "rejection",
     metadata,

@@ -34,7 +34,7 @@ app.add_typer(supervise, name="supervise")
 
 DataDir = Annotated[Path, typer.Option(help="Folder of the embedded database and of all files written.")]
 Customers = Annotated[int, typer.Option(min=20, help="Customer relations in the sandbox town.")]
-AdoptedSystem = Literal["lora"]
+AdoptedSystem = Literal["lora", "crm"]
 Seed = Annotated[int, typer.Option(help="The same seed and size give the same town.")]
 
 
@@ -102,6 +102,14 @@ def plan(
     max_changes: Annotated[
         int | None, typer.Option(min=0, help="Exits with 1 when more objects of a system would be created or changed.")
     ] = None,
+    let_through: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Lets the next runs do once what they would refuse; kept with who and why.",
+        ),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who lets them through; the user of the operating system.")] = None,
 ) -> None:
     """Shows what a run would create, update, end and clear, field by field, without touching anything outside.
 
@@ -109,7 +117,9 @@ def plan(
     """
     from integration_assets.cli.plan import show_plan
 
-    raise typer.Exit(show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes))
+    raise typer.Exit(
+        show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes, let_through=let_through, by=by)
+    )
 
 
 @app.command("settings")
@@ -140,6 +150,9 @@ def drift(
     everything: Annotated[
         bool, typer.Option("--all", help="Reads every object, not only those whose turn it is.")
     ] = False,
+    system: Annotated[
+        AdoptedSystem | None, typer.Option(help="Only this system; those that the settings name.")
+    ] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Only this entity; may be given several times.")] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Makes what drifts due again, whatever the settings say.")
@@ -147,14 +160,22 @@ def drift(
     as_json: Annotated[bool, typer.Option("--json", help="Prints JSON for programs instead of a table.")] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
 ) -> None:
-    """Reads the registry and shows, field by field and masked, what it holds otherwise than it was delivered.
+    """Shows, field by field and masked, what registry and CRM hold otherwise than it was delivered.
 
-    What is found is kept in the cache; the registry is written by the next run only. Exits with 1 when something
-    drifts, 2 when the registry does not answer or there is no such entity, 3 when settings are missing.
+    The registry is read by turns, of the CRM what changed since the last look. What is found is kept in the cache; the
+    systems are written by the next run only. Exits with 1 when something drifts, 2 when a system does not answer or
+    there is no such entity, 3 when settings are missing.
     """
     from integration_assets.cli.drift import show_drift
 
-    show_drift(everything=everything, entities=entity or [], repair=repair, as_json=as_json, data_dir=data_dir)
+    show_drift(
+        system=system,
+        everything=everything,
+        entities=entity or [],
+        repair=repair,
+        as_json=as_json,
+        data_dir=data_dir,
+    )
 
 
 @app.command()
@@ -170,9 +191,12 @@ def adopt(
     Fills the cross reference; the system itself is never written. May be repeated. Exits with 3 when settings are
     missing, 2 when a system does not answer.
     """
+    if system == "crm":
+        from integration_assets.cli.adopt_crm import adopt_crm
+
+        raise typer.Exit(adopt_crm(dry_run=dry_run, as_json=as_json, report=report, data_dir=data_dir))
     from integration_assets.cli.adopt import adopt_registry
 
-    del system  # the registry is the only one so far
     raise typer.Exit(adopt_registry(dry_run=dry_run, as_json=as_json, report=report, data_dir=data_dir))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -11,17 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from integration_assets.assets.kmd_ee import limits_of
+from integration_assets.cache.store import Cache
 from integration_assets.cache.washing_store import NoWashingIndex
+from integration_assets.cli.opened import who
 from integration_assets.clients.http import CallError
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain.crm.tables import MappingFault
 from integration_assets.domain.gates import GateClosed
-from integration_assets.flows.crm import LINKS
 from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.guard import check_changes
 from integration_assets.flows.identity import object_ids
 from integration_assets.flows.lookups import Mandate
-from integration_assets.flows.plan import Means, Plan, known_areas, make_plan
+from integration_assets.flows.plan import Means, Plan, Planned, known_areas, make_plan
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import open_cache
 from integration_assets.resources.washing import washing_resource
@@ -43,9 +44,14 @@ def show_plan(
     *,
     as_json: bool = False,
     max_changes: int | None = None,
+    let_through: str | None = None,
+    by: str | None = None,
     settings: Settings | None = None,
 ) -> int:
-    """Runs the command; returns its exit code. `settings` are those of the environment unless given."""
+    """Runs the command; returns its exit code. `settings` are those of the environment unless given.
+
+    `let_through` is why the runs that would be stopped may go on, `by` who says so.
+    """
     console = Console(width=None if Console().is_terminal else 140, highlight=False)
     complaints = Console(stderr=True, highlight=False)
     settings = settings or Settings()
@@ -75,6 +81,9 @@ def show_plan(
             complaints.print(f"Neither source nor cache has rows in: {', '.join(strange)}. Known: {', '.join(known)}.")
             return UNKNOWN_AREA
         plan = make_plan(means, areas or known, as_of)
+        stopped = would_stop(plan, settings)
+        if let_through is not None:
+            let_pass(cache, plan, settings, [planned for planned, _ in stopped], why=let_through, by=by or who())
     except NoWashingIndex as missing_index:
         complaints.print(str(missing_index))
         return REFUSED
@@ -91,24 +100,39 @@ def show_plan(
         print(json.dumps(as_data(plan, samples), ensure_ascii=False, indent=2))
     else:
         print_plan(console, plan, samples)
-    stops = [*would_stop(plan, settings), *too_many(plan, max_changes)]
+    if let_through is not None:
+        for planned, _ in stopped:
+            complaints.print(f"{planned.system}/{planned.entity} is let through once: {let_through}")
+        if not stopped:
+            complaints.print("Nothing has to be let through.")
+        stopped = []
+    stops = [*(f"A run would refuse to go on. {text}" for _, text in stopped), *too_many(plan, max_changes)]
     for sentence in stops:
         complaints.print(sentence)
     return REFUSED if stops else DONE
 
 
-def would_stop(plan: Plan, settings: Settings) -> list[str]:
-    """What a run would say instead of delivering, where it changes implausibly much."""
-    sentences: list[str] = []
-    for row in plan.counts().filter(pl.col("entity") != LINKS).iter_rows(named=True):
-        changed = row["update"] + row["end"]
+def would_stop(plan: Plan, settings: Settings) -> list[tuple[Planned, str]]:
+    """The entities that a run would not deliver, since it changes implausibly much, with what it would say."""
+    stopped: list[tuple[Planned, str]] = []
+    for planned in plan.entities:
         try:
-            check_changes(
-                settings, row["system"], row["entity"], new=row["create"], changed=changed, unchanged=row["unchanged"]
-            )
+            if planned.compared is not None:
+                check_changes(settings, planned.system, planned.entity, planned.compared)
         except GateClosed as closed:
-            sentences.append(f"A run would refuse to go on. {closed}")
-    return sentences
+            stopped.append((planned, str(closed)))
+    return stopped
+
+
+def let_pass(cache: Cache, plan: Plan, settings: Settings, stopped: Sequence[Planned], *, why: str, by: str) -> None:
+    """Lets the next runs of the plan's areas do once what was planned of these entities, and a few rows more."""
+    for planned in stopped:
+        counts = planned.compared
+        if counts is not None:
+            most = counts.new + counts.changed + settings.tolerated_rows
+            cache.let_throughs.give(
+                *(planned.system, planned.entity, plan.areas, most), by=by, why=why, now=datetime.now(UTC)
+            )
 
 
 def too_many(plan: Plan, most: int | None) -> list[str]:

@@ -204,31 +204,39 @@ class DynamicsClient:
 
         The table must have change tracking. Raises PermanentError when the link is too old (by default after 7 days).
         """
+        pages = list(self.change_pages(table, select, delta_link))
+        return Changes(
+            [row for page in pages for row in page.rows],
+            [row_id for page in pages for row_id in page.deleted],
+            pages[-1].delta_link,
+        )
+
+    def change_pages(self, table: TableName, select: Sequence[str], delta_link: str | None = None) -> Iterator[Changes]:
+        """As `changes`, page by page; only the last page has a delta link."""
         params = {"$select": ",".join(dict.fromkeys([table.primary_id, *select]))} if delta_link is None else None
         url = f"{self._root}/{table.set}" if delta_link is None else same_host(delta_link, self._root)
-        rows: list[dict[str, Any]] = []
-        deleted: list[str] = []
         following = ""
         for page in self._pages(table.set, url, params, "odata.track-changes,odata.maxpagesize=5000"):
+            rows: list[dict[str, Any]] = []
+            deleted: list[str] = []
             for row in page["value"]:
                 if str(row.get("@odata.context", "")).endswith("/$deletedEntity"):
                     deleted.append(str(row["id"]))
                 else:
                     rows.append(row)
             following = str(page.get("@odata.deltaLink", ""))
+            yield Changes(rows, deleted, following)
         if not following:
             raise TransientError(f"The CRM gave no delta link for {table.set}: has the table change tracking?")
-        return Changes(rows, deleted, following)
 
-    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The JSON answer to a GET of `path`, below the root of the API."""
-        return json_answer(
-            self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata"), f"GET {path}"
-        )
+    def read(self, path: str, params: Mapping[str, str] | None = None, *, as_user: int | None = None) -> Any:
+        """The JSON answer to a GET of `path`, below the root of the API; by the application user of that number."""
+        response = self._session.send("GET", f"{self._root}/{path}", params=params, kind="metadata", as_user=as_user)
+        return json_answer(response, f"GET {path}")
 
-    def who_am_i(self) -> dict[str, Any]:
+    def who_am_i(self, *, as_user: int | None = None) -> dict[str, Any]:
         """The application user's ids: the cheapest proof that address, token and rights are in order."""
-        return json_answer(self._session.send("GET", f"{self._root}/WhoAmI"), "GET WhoAmI")
+        return json_answer(self._session.send("GET", f"{self._root}/WhoAmI", as_user=as_user), "GET WhoAmI")
 
     def requests(self) -> Counter[str]:
         """How many requests were sent so far: create, update and upsert (many rows), batch, query, metadata,

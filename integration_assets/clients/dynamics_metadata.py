@@ -17,6 +17,7 @@ from integration_assets.domain.crm.metadata import (
     FoundCrm,
     FoundKey,
     FoundTable,
+    FoundUser,
     NeededTable,
 )
 
@@ -48,34 +49,38 @@ _DETAILS: Final[Mapping[str, Mapping[str, str]]] = {
 class Reader(Protocol):
     """What is needed of a CRM client."""
 
-    def read(self, path: str, params: Mapping[str, str] | None = None) -> Any: ...
+    @property
+    def users(self) -> int: ...
 
-    def who_am_i(self) -> dict[str, Any]: ...
+    def read(self, path: str, params: Mapping[str, str] | None = None, *, as_user: int | None = None) -> Any: ...
+
+    def who_am_i(self, *, as_user: int | None = None) -> dict[str, Any]: ...
 
 
 def found_crm(client: Reader, needed: Sequence[NeededTable]) -> FoundCrm:
-    """What the organisation says of these tables, and of the rights of the application user on them.
+    """What the organisation says of these tables, and of the rights of each application user on them.
 
-    Raises CallError where it does not answer or does not let the application in.
+    Raises CallError where it does not answer or does not let one of the users in.
     """
-    granted = _granted(client, str(client.who_am_i()["UserId"]))
+    users = tuple(_user(client, number) for number in range(client.users))
     messages = _messages(client, [table.logical_name for table in needed])
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(pool.map(lambda table: _table(client, table, messages.get(table.logical_name, [])), needed))
     return FoundCrm(
-        {table.logical_name: there for table, there in zip(needed, found, strict=True) if there is not None}, granted
+        {table.logical_name: there for table, there in zip(needed, found, strict=True) if there is not None}, users
     )
 
 
-def _granted(client: Reader, user_id: str) -> dict[str, str] | None:
-    """Depth by privilege id; None where the user may not ask."""
+def _user(client: Reader, number: int) -> FoundUser:
+    """Who the application user of that number is, and the depth of its privileges; None where it may not ask."""
+    user_id = str(client.who_am_i(as_user=number)["UserId"])
     try:
-        answer = client.read(f"systemusers({user_id})/{_TYPE}RetrieveUserPrivileges()")
+        answer = client.read(f"systemusers({user_id})/{_TYPE}RetrieveUserPrivileges()", as_user=number)
     except PermanentError as error:
         if error.status == 403:
-            return None
+            return FoundUser(user_id, None)
         raise
-    return {str(row["PrivilegeId"]): str(row["Depth"]) for row in answer["RolePrivileges"]}
+    return FoundUser(user_id, {str(row["PrivilegeId"]): str(row["Depth"]) for row in answer["RolePrivileges"]})
 
 
 def _messages(client: Reader, tables: Iterable[str]) -> dict[str, list[str]]:

@@ -16,6 +16,9 @@ from integration_assets.clients.odata_batch import Answer
 DUPLICATE: Final = "0x80040237"
 """A row with this primary id is there already; two upserts of one key at the same moment are answered so too."""
 
+TAKEN_KEY: Final = "0x80060892"
+"""Another row has the value of an alternate key that this one brings."""
+
 STALE: Final = "0x80060882"
 """The row is no longer the version that If-Match named."""
 

@@ -81,17 +81,20 @@ class Session:
         content: bytes | None = None,
         accept: Collection[int] = (),
         kind: str = "other",
+        as_user: int | None = None,
     ) -> httpx.Response:
         """Sends a request when it is its turn and returns the answer, below status 400 or of a status in `accept`.
 
-        It may be carried out twice. `kind` is what `requests` counts it as. Raises TransientError when the tries are
-        used up, PermanentError at once on other errors.
+        It may be carried out twice. `kind` is what `requests` counts it as, `as_user` the number of the application
+        user that it is sent by, where not the least busy one. Raises TransientError when the tries are used up,
+        PermanentError at once on other errors.
         """
+        users = self._users if as_user is None else [self._users[as_user]]
         tries = throttled = 0
         renewed: set[_User] = set()
         stale: _User | None = None
         while True:
-            user = stale or min(self._users, key=lambda each: each.pace.crowd)
+            user = stale or min(users, key=lambda each: each.pace.crowd)
             with self._sent_lock:
                 self._sent[kind] += 1
             try:

@@ -20,7 +20,7 @@ from integration_assets.domain.registry.adoption_faults import faults
 from integration_assets.domain.registry.found import FOUND, Found, found_frame, is_live
 from integration_assets.domain.registry.objects import LORA_CLASSES
 from integration_assets.domain.source import clean_by_number, clean_customers, clean_installations
-from integration_assets.flows.lookups import person_ids
+from integration_assets.flows.identity import party_ids
 from integration_assets.flows.registry import SYSTEM
 
 Json = dict[str, Any]
@@ -92,9 +92,9 @@ def adopt(means: Means, as_of: date, *, dry_run: bool) -> Adoption:
     delivered = _delivered(means.cache)
     adopted_before = before.filter(~pl.col("superseded")).get_column("registry_id")
     standing = pl.concat([adopted_before, delivered]).unique()
-    party_ids = partial(_party_ids, means)
-    named = slots(source, party_ids)
-    matched = match(found, source, means.ids, party_ids, standing)
+    parties = partial(party_ids, means.ids, means.cache.answers.aliases())
+    named = slots(source, parties)
+    matched = match(found, source, means.ids, parties, standing)
     # What a run made by itself needs no cross reference, unless others are superseded by it.
     rivals = matched.filter("superseded").get_column("object_id")
     own = pl.col("registry_id").is_in(delivered.implode()) & (pl.col("registry_id") == pl.col("object_id"))
@@ -168,13 +168,6 @@ def _read_source(means: Means, found: Found, as_of: date) -> Source:
     by_number = clean_by_number(means.kmd_ee.customers_by_number(missing.to_list()), means.area_digits)
     meters = clean_installations(means.kmd_ee.installations(codes, as_of), means.area_digits)
     return Source(pl.concat([rows, by_number.rows]), meters.rows)
-
-
-def _party_ids(means: Means, kinds: pl.Series, numbers: pl.Series) -> pl.Series:
-    """The object ids of parties, as `flows.resolution` computes them."""
-    people = person_ids(means.ids, numbers.set(kinds != "person", None), means.cache.answers.aliases())
-    companies = means.ids.series("company", numbers.set(kinds != "company", None))
-    return pl.select(pl.coalesce(pl.lit(people), pl.lit(companies))).to_series()
 
 
 def _delivered(cache: Cache) -> pl.Series:

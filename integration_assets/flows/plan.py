@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import polars as pl
 import sqlalchemy as sa
 
-from integration_assets.cache.deliveries import Deliveries
+from integration_assets.cache.deliveries import Deliveries, DesireCounts
 from integration_assets.cache.store import Cache
 from integration_assets.cache.tables import entity_tables
 from integration_assets.clients.kmd_ee import KmdEe
@@ -20,8 +20,8 @@ from integration_assets.domain.addresses import resolve
 from integration_assets.domain.addresses.washing import WashingIndex
 from integration_assets.domain.addresses.washing.washed import ACCESS, UNIT
 from integration_assets.domain.crm import mapping
-from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping
+from integration_assets.domain.crm.wire import desired_rows
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.domain.registry import desired
 from integration_assets.domain.registry.superseding import SUPERSEDED
@@ -97,7 +97,8 @@ class Planned:
     """One entity of an outside system: what should stand there, and in what that differs from what was delivered.
 
     `desired` and `difference` as in `Deliveries`; the difference also has objects of earlier runs that were never
-    delivered. `unchanged` counts objects.
+    delivered. `unchanged` counts objects. `compared` is what the run's guard will count: what is desired otherwise than
+    it was, whether it has been delivered or not; None where no guard stands.
     """
 
     system: str
@@ -105,6 +106,7 @@ class Planned:
     desired: pl.DataFrame
     difference: pl.DataFrame
     unchanged: int
+    compared: DesireCounts | None
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ def make_plan(means: Means, areas: Sequence[str], as_of: date) -> Plan:
         # What earlier runs wanted to end and is not among these is withdrawn, so there is no backlog.
         difference = deliveries.difference(registry.SYSTEM, SUPERSEDED, ended)
         unchanged = ended.height - difference.height
-        entities.append(Planned(registry.SYSTEM, SUPERSEDED, ended, difference, unchanged))
+        compared = deliveries.compare(registry.SYSTEM, SUPERSEDED, ended)
+        entities.append(Planned(registry.SYSTEM, SUPERSEDED, ended, difference, unchanged, compared))
     for entity, rows in _crm(means, as_of, standing, addresses).items():
         entities.append(_planned(deliveries, crm.SYSTEM, entity, rows, areas)[0])
     waiting = waiting_customers(resolved.withheld)
@@ -275,7 +278,7 @@ def _crm(
     rows = {"addresses": crm_addresses(rows, addresses, by=means.mapping).rows, **rows}
     links = mapping.agreement_links(standing["customer_roles"], standing["agreements"], means.ids, as_of)
     return {
-        **{entity: frame.rename({CRM_TABLES[entity].key: "object_id"}) for entity, frame in rows.items()},
+        **{entity: desired_rows(entity, frame, means.mapping) for entity, frame in rows.items()},
         crm.LINKS: links,
     }
 
@@ -290,7 +293,8 @@ def _planned(
     if backlog.height:
         late = deliveries.difference(system, entity, backlog)
         difference = pl.concat([difference, late]).sort("business_key", "object_id")
-    return Planned(system, entity, rows, difference, unchanged), backlog
+    compared = None if entity == crm.LINKS else deliveries.compare(system, entity, rows)
+    return Planned(system, entity, rows, difference, unchanged, compared), backlog
 
 
 def _backlog(

@@ -4,11 +4,13 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from integration_assets.cache.store import Cache
 from integration_assets.clients.dynamics import DynamicsClient
 from integration_assets.clients.dynamics_auth import (
     FormTokens,
@@ -18,6 +20,7 @@ from integration_assets.clients.dynamics_auth import (
 )
 from integration_assets.clients.http import PermanentError, TransientError
 from integration_assets.domain.crm.preflight import UnfitCrm, require_fit
+from integration_assets.flows.crm_drift import Means
 from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.preflight import check_crm
 from integration_assets.resources.base import FromSettings, retry_policy
@@ -57,6 +60,10 @@ class DynamicsResource(FromSettings):
         if self._client is None:
             self._client = open_dynamics(self.settings)
         return self._client
+
+    def means(self, cache: Cache, as_of: date) -> Means:
+        """What looking at this CRM on a business day needs, by the rules of the settings. Raises as `get`."""
+        return Means.of(self.settings, cache, self.get(), mapping_in_force(self.settings), as_of)
 
     def require_fit(self, warn: Callable[[str], None]) -> None:
         """Checks the organisation against what we write, once for a resource, unless crm_preflight is off.

@@ -1,6 +1,6 @@
 """The CRM (Dynamics 365) against the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from integration_assets.sandbox.verify_compare import Comparison, Difference, Key
@@ -16,10 +16,12 @@ _ACCOUNT_NAME: Final = 160
 _FIRST, _MIDDLE, _LAST = 150, 80, 100
 
 
-def compare_crm(settings: Mapping[str, str], truth: Mapping[str, Any]) -> list[Difference]:
-    """All differences between the CRM and the truth. Raises httpx.HTTPError when it cannot be read."""
+def compare_crm(
+    settings: Mapping[str, str], truth: Mapping[str, Any], opened: Callable[[Mapping[str, str]], Crm] = Crm
+) -> list[Difference]:
+    """All differences between the CRM, as `opened` shows it, and the truth. Raises httpx.HTTPError when unreadable."""
     comparison = Comparison("CRM")
-    with Crm(settings) as crm:
+    with opened(settings) as crm:
         _addresses(comparison, crm, truth)
         parties = _contacts(comparison, crm, truth)
         accounts = _accounts(comparison, crm, truth)

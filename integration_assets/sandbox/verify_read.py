@@ -159,6 +159,10 @@ class Crm:
             url = answer.get("@odata.nextLink")
         return found
 
+    def delete(self, set_name: str, row_id: str) -> None:
+        """Deletes a row, as a person may."""
+        self._client.delete(f"{self._root}/{set_name}({row_id})").raise_for_status()
+
     def linked(self, set_name: str, navigation: str, row_ids: Iterable[str], target_id: str) -> dict[str, list[str]]:
         """Ids of the rows that each row is linked to, by row id."""
 

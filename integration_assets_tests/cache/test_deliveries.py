@@ -64,6 +64,21 @@ def delivery_row(engine: sa.Engine, object_id: str) -> dict[str, Any]:
         return dict(connection.execute(query, {"id": object_id}).mappings().one())
 
 
+def test_what_would_be_counted_is_counted_without_being_stated(deliveries: Deliveries, cache: sa.Engine) -> None:
+    deliveries.desire("lora", "agreements", objects("a", "b", "c"))
+    deliver(deliveries, failing=["id-c"])
+    with cache.begin() as connection:  # a repair is due, and says nothing new
+        connection.execute(sa.text("UPDATE delivery SET delivered_fingerprint = NULL WHERE object_id = 'id-a'"))
+    before = [delivery_row(cache, f"id-{name}") for name in "abc"]
+    wanted = pl.concat([objects("a", "c", "d"), objects("b", value=2)])
+    counts = deliveries.compare("lora", "agreements", wanted)
+    assert counts == DesireCounts(new=1, changed=1, unchanged=2)
+    assert [delivery_row(cache, f"id-{name}") for name in "abc"] == before
+    assert deliveries.difference("lora", "agreements", wanted).height == 4, "what is sent is more: a repair, a failure"
+    assert deliveries.desire("lora", "agreements", wanted) == counts
+    assert deliveries.compare("lora", "agreements", wanted) == DesireCounts(0, 0, 4)
+
+
 def test_only_differences_are_written_and_sent(deliveries: Deliveries, cache: sa.Engine) -> None:
     assert deliveries.desire("lora", "agreements", objects("b", "a", "c")) == DesireCounts(3, 0, 0)
     assert deliver(deliveries) == ["A", "B", "C"]

@@ -147,7 +147,7 @@ def test_what_is_being_sent_or_was_since_is_left_to_the_next_look(store: Cache) 
     desire(store, "b", value=2)
     with store.deliveries.claim("lora", "agreements", 10, NOW), ThreadPoolExecutor(1) as other:
         noting = other.submit(store.drifts.note, "lora", "agreements", looks, DAY, by_turn=True)
-        assert noting.result(timeout=20) == Noted(0, 0)
+        assert noting.result(timeout=20) == Noted(0, 0, ("a", "b"))
 
 
 def test_what_was_blanked_is_neither_compared_nor_delivered_again(store: Cache, cache: sa.Engine) -> None:

@@ -17,7 +17,7 @@ from integration_assets.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 KMD_EE = dg.AssetKey(["outside", "kmd_ee"])
 WASHING_INDEX = dg.AssetKey(["addresses", "washing_index"])
-DRIFT = dg.AssetKey(["drift", "lora"])
+DRIFT = [dg.AssetKey(["drift", system]) for system in ("lora", "crm")]
 NOTIFICATIONS = "notifications"
 CLAIMS = "claims"
 COMPLETED_RUN = dg.AssetKey(["supervision", "run_completed"])
@@ -125,9 +125,9 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
             assert node.partitions_def == SUPPLY_AREAS, key
         elif key == INTERACTION_STATE:
             assert node.partitions_def == dg.StaticPartitionsDefinition(["standard"]), key
-        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
+        elif key in (WASHING_INDEX, *DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
             assert not node.is_partitioned, (
-                "the index, the registers, tariffs and claims are for all, turns in the registry know no area"
+                "the index, the registers, tariffs and claims are for all, looks at registry and CRM know no area"
             )
             continue
         else:
@@ -150,6 +150,7 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         "registers_nightly",
         "relations_nightly",
         "registry_drift_daily",
+        "crm_drift_daily",
         "claims_quarter_hourly",
         "supervise_standard",
     ):
@@ -161,12 +162,13 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
     claims = {dg.AssetKey([CLAIMS, name]) for name in ("ledger", "recall_proposals", "recalls", "statuses")}
-    others = register | correcting | following | {DRIFT, INTERACTION_STATE} | claims
+    others = register | correcting | following | {*DRIFT, INTERACTION_STATE} | claims
     assert selected == set(_specs(definitions, materializable=True)) - others
     assert definitions.resolve_job_def("claim_recalls").asset_layer.selected_asset_keys == claims
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
-    assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}
+    assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT[0]}
+    assert definitions.resolve_job_def("crm_reconciliation").asset_layer.selected_asset_keys == {DRIFT[1]}
     assert definitions.resolve_job_def("supervise").asset_layer.selected_asset_keys == {INTERACTION_STATE}
     assert definitions.resolve_job_def("address_register").asset_layer.selected_asset_keys == register
 

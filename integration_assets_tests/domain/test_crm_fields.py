@@ -91,12 +91,6 @@ def test_a_lookup_is_cleared_only_when_one_was_delivered() -> None:
     assert "ava_adresse" not in wire("contacts", without, None)
 
 
-def test_a_whole_row_has_blanks_too_but_nothing_that_belongs_to_others() -> None:
-    row = wire("contacts", CONTACT, None, whole=True)
-    assert (row["firstname"], row["middlename"], row["ava_adresse"]) == ("Anna", None, ("ava_adresses", "home"))
-    assert "emailaddress1" not in row
-
-
 def test_dates_are_texts_whether_read_or_computed() -> None:
     desired = {"ava_aftaleid": "a", "ava_slutdato": date(2024, 1, 1), "business_key": "1001"}
     assert wire("agreements", desired, None) == {"ava_aftaleid": "a", "ava_slutdato": "2024-01-01"}

@@ -10,7 +10,7 @@ from integration_assets.domain.crm import mapping
 from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS
 from integration_assets.domain.crm.fitting import MISFITS, rejections
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping, MappingFault, changed
-from integration_assets.domain.crm.values import VALUES
+from integration_assets.domain.crm.values import VALUES, unsuitable
 from integration_assets.domain.crm.wire import wire
 from integration_assets_tests.domain.test_crm_mapping import AS_OF, PERSON, UNIT, found, only, references, register
 
@@ -22,7 +22,36 @@ def accounts(*rows: dict[str, Any], by: CrmMapping = STANDARD) -> Any:
 def test_every_value_that_the_table_writes_is_known() -> None:
     assert set(VALUES) == set(FIELDS) == {*TABLE_FACTS, INSTALLATION_ACCOUNTS}
     for entity, fields in FIELDS.items():
-        assert {field.value for field in fields if field.target is None} <= set(VALUES[entity]), entity
+        assert {field.value for field in fields} <= set(VALUES[entity]), entity
+        assert [fault for field in fields if (fault := unsuitable(entity, field))] == []
+
+
+@pytest.mark.parametrize("entity", list(FIELDS))
+def test_whatever_the_file_may_say_can_be_mapped(entity: str) -> None:
+    """Each value into each column: what is not refused goes through the mapping of a row."""
+    rows = {
+        "contacts": lambda by: mapping.contacts(found("customers", PERSON), AS_OF, by=by),
+        "accounts": lambda by: accounts({"utility": "Varme"}, by=by),
+        "customer_roles": lambda by: mapping.customer_roles(
+            found("customer_roles", {"role_code": "915240004"}), AS_OF, by=by
+        ),
+        "agreements": lambda by: mapping.agreements(found("agreements", {"utility": "Varme"}), AS_OF, by=by),
+        "installations": lambda by: mapping.installations(
+            found("installations", {"utility": "Varme"}), found("agreements"), found("customer_relations"), AS_OF, by=by
+        ),
+        "addresses": lambda by: mapping.addresses(references(("u1", "5000")), register(UNIT), by=by),
+    }
+    mapped = 0
+    for field in FIELDS[entity]:
+        for value in VALUES[entity] if field.target is None else ():
+            for rule in ("as_is", "degrees", "metres", "open_end", "state", "status"):
+                try:
+                    by = changed({entity: {field.name: {"value": value, "rule": rule}}})
+                except MappingFault:
+                    continue
+                assert rows[entity](by).rows.height <= 1
+                mapped += 1
+    assert mapped > 5
 
 
 def test_an_empty_file_changes_nothing() -> None:
@@ -66,14 +95,60 @@ def test_lengths_options_owners_and_columns_are_the_files() -> None:
         ({"contacts": {"firstname": {"max_length": 0}}}, "max_length is a number of characters, or null, not 0."),
         ({"contacts": {"firstname": {"max_length": True}}}, "max_length is a number of characters, or null, not True."),
         ({"contacts": {"gendercode": {"max_length": 3}}}, "only a text has a max_length, and this is option."),
-        ({"contacts": {"gendercode": {"options": {"M": "1"}}}}, "options are an object of whole numbers by text."),
+        (
+            {"contacts": {"gendercode": {"options": {"M": "1"}}}},
+            "options are an object of whole numbers by text, one at",
+        ),
         ({"contacts": {"gendercode": {"misfit": "cut"}}}, "only a text can be cut."),
         ({"contacts": {"firstname": {"owner": "theirs"}}}, "owner is one of ours, first_writer, crm, status, not"),
         ({"contacts": {"firstname": {"value": "secret"}}}, "value is one of shown_first_name,"),
         ({"contacts": {"ava_adresse": {"value": "phone"}}}, "value is kept for lookups, not 'phone'."),
         ({"contacts": {"firstname": {"column": "a b"}}}, "column is the name of a CRM column, not 'a b'."),
         ({"contacts": {"firstname": {"column": "lastname"}}}, "writes the column 'lastname' from two fields."),
-        ({"addresses": {"ava_by": {"rule": "metres"}}}, "the value 'district' cannot be written by the rule 'metres'."),
+        (
+            {"addresses": {"ava_by": {"rule": "metres"}}},
+            "the value 'district' (text) cannot be written by the rule 'metres'.",
+        ),
+        (
+            {"contacts": {"firstname": {"rule": []}}},
+            "rule is one of as_is, degrees, metres, open_end, state,",
+        ),
+        ({"contacts": {"firstname": {"value": {"a": 1}}}}, "value is one of shown_first_name,"),
+        (
+            {"contacts": {"firstname": {"value": "cpr_number"}}},
+            "the value 'cpr_number' is a personal number, and the column is not one that is kept encrypted.",
+        ),
+        (
+            {"contacts": {"ava_eradressebeskyttet": {"value": "email"}}},
+            "the value 'email' (text) does not go into a column of kind boolean.",
+        ),
+        (
+            {"contacts": {"gendercode": {"value": "address_protected"}}},
+            "the value 'address_protected' (boolean) does not go into a choice of texts.",
+        ),
+        (
+            {"agreements": {"ava_startdato": {"value": "customer_number"}}},
+            "the value 'customer_number' (text) does not go into a column of kind date.",
+        ),
+        (
+            {"agreements": {"ava_antal_produkter": {"value": "name"}}},
+            "the value 'name' (text) does not go into a column of kind integer.",
+        ),
+        (
+            {"addresses": {"ava_laengdegrad": {"rule": "as_is"}}},
+            "the value 'northing' (decimal) does not go into a column of kind text.",
+        ),
+        (
+            {"accounts": {"name": {"value": "ended", "rule": "state"}}},
+            "the rule 'state' is for columns of kind option, and this is text.",
+        ),
+        ({"accounts": {"statecode": {"owner": "crm"}}}, "only columns of the state have the owner status, and they"),
+        ({"contacts": {"lastname": {"owner": "status"}}}, "only columns of the state have the owner status, and they"),
+        (
+            {"contacts": {"gendercode": {"options": {}}}},
+            "options are an object of whole numbers by text, one at",
+        ),
+        ({"contacts": {"lastname": {"options": {"M": 1}}}}, "only a choice of texts has options, and this is text."),
     ],
 )
 def test_a_file_that_does_not_do_is_told_as_a_sentence(document: Any, sentence: str) -> None:

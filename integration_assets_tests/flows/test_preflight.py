@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import httpx
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from integration_assets.cache.deliveries import Delivery, Outcome
@@ -291,6 +292,27 @@ def test_an_unfit_organisation_gets_nothing(resource: DynamicsResource, switch: 
     assert "ava_aftale.ava_slutdato" in text
     switch(schema=None)
     assert send([DELIVERY])[0].ok, "asked again once it is put right"
+
+
+def test_each_application_user_is_looked_at(settings: Settings, switch: Switch, log: RequestLog) -> None:
+    other = "77777777-7777-4777-8777-777777777777"
+    both = settings.model_copy(update={"crm_further_users": {other: SecretStr("another secret")}})
+    switch(users={other: {"secret": "another secret", "without": ["prvWriteContact"]}})
+    resource = DynamicsResource(settings=both)
+    log.clear()
+    (found,) = check_crm(resource.get(), "Varme")
+    resource.get().close()
+    assert (found.severity, found.table) == ("error", "contact")
+    assert "lacks the privilege Write on the table." in found.text
+    assert found.text.startswith("The application user "), "which of the two is told"
+    asked = [entry["path"].rpartition("/")[2] for entry in log.since()]
+    assert asked.count("WhoAmI") == 2
+    assert asked.count("sdkmessagefilters") == 1, "the tables are those of both"
+    switch(users={other: {"secret": "another secret", "member": False}})
+    resource = DynamicsResource(settings=both)
+    with pytest.raises(PermanentError, match="0x80072560"):
+        check_crm(resource.get(), "Varme")
+    resource.get().close()
 
 
 def test_a_check_that_is_refused_stops_too_and_says_how_to_go_on(resource: DynamicsResource, switch: Switch) -> None:

@@ -125,7 +125,7 @@ def addresses(references: pl.DataFrame, register: pl.DataFrame, *, by: CrmMappin
         house_letter=pl.col("house_number").str.extract(r"(\p{L}+)\s*$"),
         unit_floor=pl.col("floor"),
         unit_door=pl.col("door"),
-        kvhx=pl.when(is_unit).then(_kvhx()),
+        kvhx=pl.when(is_unit).then(kvhx()),
         country=pl.lit(COUNTRY),
     )
     return fit("addresses", values, by)
@@ -257,8 +257,11 @@ def _meters_in_use(registry_installations: pl.DataFrame, as_of: date) -> pl.Data
     )
 
 
-def _kvhx() -> pl.Expr:
-    """Municipality and street (4 digits each), house number (4), floor (3), door (4), filled up with _ on the left."""
+def kvhx() -> pl.Expr:
+    """The KVHX key of a unit, from register columns.
+
+    Municipality and street (4 digits each), house number (4), floor (3), door (4), filled up with _ on the left.
+    """
 
     def filled(name: str, width: int, filler: str) -> pl.Expr:
         return pl.col(name).fill_null("").str.pad_start(width, filler)

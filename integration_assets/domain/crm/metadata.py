@@ -87,11 +87,19 @@ class FoundTable:
 
 
 @dataclass(frozen=True)
-class FoundCrm:
-    """Tables by logical name, and the depth of each privilege (by id) that the application user has.
+class FoundUser:
+    """An application user by its id in the CRM, and the depth of each privilege (by id) that it has.
 
     `granted` is None where the user may not ask what it may do.
     """
 
-    tables: Mapping[str, FoundTable]
+    user_id: str
     granted: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class FoundCrm:
+    """Tables by logical name, and the application users that share the work."""
+
+    tables: Mapping[str, FoundTable]
+    users: tuple[FoundUser, ...]

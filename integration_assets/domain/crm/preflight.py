@@ -14,6 +14,7 @@ from integration_assets.domain.crm.metadata import (
     FoundColumn,
     FoundCrm,
     FoundTable,
+    FoundUser,
     NeededColumn,
     NeededTable,
 )
@@ -59,15 +60,6 @@ class Finding:
         return f"{self.place}: {self.text} {self.remedy}"
 
 
-_UNKNOWN_RIGHTS: Final = Finding(
-    "warning",
-    "systemuser",
-    None,
-    "The application user may not ask for its own privileges, so they were not checked.",
-    "In the Power Platform admin centre, Security roles: give its role Read on User, Security Role and Privilege.",
-)
-
-
 class UnfitCrm(RuntimeError):
     """The CRM cannot take our rows; the message says why not, for the operator and the CRM's administrator."""
 
@@ -82,9 +74,9 @@ def findings(needed: Sequence[NeededTable], found: FoundCrm) -> list[Finding]:
             continue
         for compare in (_names, _columns, _lookups, _links, _keys, _messages):
             everything += compare(table, there)
-        everything += _privileges(table, there, found.granted)
-    if found.granted is None:
-        everything.append(_UNKNOWN_RIGHTS)
+        for user in found.users:
+            everything += _privileges(table, there, user, _called(user, found))
+    everything += [_unknown_rights(_called(user, found)) for user in found.users if user.granted is None]
     return sorted(everything, key=lambda finding: finding.severity)
 
 
@@ -303,7 +295,23 @@ def _messages(table: NeededTable, there: FoundTable) -> Iterator[Finding]:
         )
 
 
-def _privileges(table: NeededTable, there: FoundTable, granted: Mapping[str, str] | None) -> Iterator[Finding]:
+def _called(user: FoundUser, found: FoundCrm) -> str:
+    """The user of a sentence; by its id where there are several."""
+    return "The application user" if len(found.users) == 1 else f"The application user {user.user_id}"
+
+
+def _unknown_rights(user: str) -> Finding:
+    return Finding(
+        "warning",
+        "systemuser",
+        None,
+        f"{user} may not ask for its own privileges, so they were not checked.",
+        "In the Power Platform admin centre, Security roles: give its role Read on User, Security Role and Privilege.",
+    )
+
+
+def _privileges(table: NeededTable, there: FoundTable, user: FoundUser, called: str) -> Iterator[Finding]:
+    granted = user.granted
     if granted is None:
         return
     role = "In the Power Platform admin centre, Security roles, the role of the application user"
@@ -313,7 +321,7 @@ def _privileges(table: NeededTable, there: FoundTable, granted: Mapping[str, str
         yield _error(
             table,
             None,
-            f"The application user lacks {_listed('the privilege', missing)} on the table.",
+            f"{called} lacks {_listed('the privilege', missing)} on the table.",
             f"{role}: give it on this table, for the whole organisation.",
         )
     narrow = [right for right, privilege in needed.items() if granted.get(privilege, _EVERYWHERE) != _EVERYWHERE]
@@ -321,7 +329,7 @@ def _privileges(table: NeededTable, there: FoundTable, granted: Mapping[str, str
         yield _warning(
             table,
             None,
-            f"The application user has {_listed('the privilege', narrow)} not for the whole organisation: rows that "
+            f"{called} has {_listed('the privilege', narrow)} not for the whole organisation: rows that "
             "others own are refused.",
             f"{role}: widen it to Organization.",
         )

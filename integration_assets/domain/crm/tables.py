@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from integration_assets.domain.crm.field import Field, Misfit, Owner, Rule
 from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS, TableFacts
-from integration_assets.domain.crm.values import suits, values_of
+from integration_assets.domain.crm.values import unsuitable, values_of
 
 Ending = Literal["deactivate", "update"]
 """How a row ends: it becomes inactive, or it stays active and only gets its last day (where its table has one)."""
@@ -106,21 +106,21 @@ def _changed(standard: Field, entity: str, change: Mapping[str, Any], faults: li
             faults.append(f"{where}: {fault}")
         else:
             good[name] = value
-    rule, value = good.get("rule", standard.rule), good.get("value", standard.value)
-    if not suits(rule, value):
-        faults.append(f"{where}: the value {value!r} cannot be written by the rule {rule!r}.")
     try:
-        return replace(standard, **good)
+        field = replace(standard, **good)
     except ValueError as error:
         faults.append(f"{where}: {error}")
         return standard
+    if standard.target is None and (fault := unsuitable(entity, field)):
+        faults.append(f"{where}: {fault}")
+    return field
 
 
 def _fault(standard: Field, entity: str, name: str, value: Any) -> str | None:
     """What is wrong with one change, as a sentence; None when nothing is."""
     if name not in _CHANGEABLE:
         return f"{name!r} cannot be changed; only {', '.join(_CHANGEABLE)} can."
-    if name in _CHOICES and value not in _CHOICES[name]:
+    if name in _CHOICES and not (isinstance(value, str) and value in _CHOICES[name]):
         return f"{name} is one of {', '.join(_CHOICES[name])}, not {value!r}."
     if name == "column" and not (isinstance(value, str) and value.isidentifier()):
         return f"column is the name of a CRM column, not {value!r}."
@@ -131,12 +131,16 @@ def _fault(standard: Field, entity: str, name: str, value: Any) -> str | None:
         return f"max_length is a number of characters, or null, not {value!r}."
     if name == "max_length" and value is not None and standard.kind != "text":
         return f"only a text has a max_length, and this is {standard.kind}."
+    if name == "owner" and (value == "status") != (standard.owner == "status"):
+        return "only columns of the state have the owner status, and they keep it."
+    if name == "options" and standard.options is None:
+        return f"only a choice of texts has options, and this is {standard.kind}."
     if name == "options" and not _is_option_set(value):
-        return "options are an object of whole numbers by text."
+        return "options are an object of whole numbers by text, one at least."
     return None
 
 
 def _is_option_set(value: Any) -> bool:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         return False
     return all(type(number) is int for number in cast("dict[str, Any]", value).values())
