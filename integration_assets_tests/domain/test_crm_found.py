@@ -27,6 +27,7 @@ def test_what_is_ours_is_all_but_first_writers_and_the_reason_of_a_state() -> No
     assert others == {
         "contacts": {"emailaddress1"},
         "addresses": set(),
+        "installation_accounts": {"statuscode"},
         **{entity: {"statuscode"} for entity in ("accounts", "customer_roles", "agreements", "installations")},
     }
     by = CrmMapping(endings={"agreements": "update"})
