@@ -292,7 +292,7 @@ class Settings(BaseSettings):
     closed_rejections_kept_days: int = Field(
         default=365,
         ge=1,
-        description="Days a closed rejection or drift is kept, an alarm that is over, and a mail that was sent",
+        description="Days a closed rejection, drift or alarm is kept, and a mail that was sent",
     )
     journal_kept_days: int = Field(default=400, ge=1, description="Days the journal of runs is kept")
     run_history_kept_days: int = Field(
