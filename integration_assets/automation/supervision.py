@@ -14,7 +14,12 @@ from integration_assets.automation.jobs import main_flow
 from integration_assets.automation.runs import areas_of_run, end_of
 from integration_assets.automation.sensors import known_areas
 from integration_assets.domain.supervision.folders import Folder
-from integration_assets.flows.supervision import FailedRun, note_failed_run, note_succeeded_run
+from integration_assets.flows.supervision import (
+    FailedRun,
+    note_failed_run,
+    note_stale_states,
+    note_succeeded_run,
+)
 from integration_assets.resources.business_day import COPENHAGEN
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.mail import MailResource
@@ -59,6 +64,21 @@ def mail_outbox(cache: CacheResource, mail: MailResource) -> dg.SkipReason:
     told = [f"{posted.sent} sent, {posted.given_up} given up"]
     told += [f"{posted.doubted} sent again, since a process died while it was sending them"] if posted.doubted else []
     return dg.SkipReason("; ".join([*told, *posted.troubles]) + ".")
+
+
+def supervision_is_alive(folders: Sequence[Folder]) -> dg.SensorDefinition:
+    """The sensor that supervises the supervisor: it alarms about states that nobody refreshes any more."""
+
+    @dg.sensor(name="supervision_is_alive", minimum_interval_seconds=300)
+    def look(cache: CacheResource, mail: MailResource) -> dg.SkipReason:
+        """Starts no run."""
+        store = cache.get()
+        stale = note_stale_states(mail.means(store), folders, datetime.now(UTC))
+        return dg.SkipReason(
+            f"Stands still: {', '.join(stale)}." if stale else "All states are as new as they should be."
+        )
+
+    return look
 
 
 @dg.run_failure_sensor(minimum_interval_seconds=60)
