@@ -87,6 +87,8 @@ def failed_runs(context: dg.RunFailureSensorContext, cache: CacheResource, mail:
     run = context.dagster_run
     if run.tags.get(WILL_RETRY) == "true":
         return dg.SkipReason(f"Run {run.run_id} is started again.")
+    if _succeeded_since(context.instance, run):
+        return dg.SkipReason(f"Another run of {run.job_name} has succeeded since.")
     store, now = cache.get(), datetime.now(UTC)
     record = context.instance.get_run_record_by_id(run.run_id)
     failed = FailedRun(
@@ -99,6 +101,14 @@ def failed_runs(context: dg.RunFailureSensorContext, cache: CacheResource, mail:
     )
     note_failed_run(mail.means(store), failed, now)
     return None
+
+
+def _succeeded_since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a later run of the same job went through: sensors look at successes and failures at their own times."""
+    wanted = dg.RunsFilter(job_name=run.job_name, statuses=[dg.DagsterRunStatus.SUCCESS])
+    newest = instance.get_run_records(wanted, limit=1)
+    record = instance.get_run_record_by_id(run.run_id)
+    return bool(newest) and record is not None and end_of(newest[0]) > end_of(record)
 
 
 @dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, minimum_interval_seconds=60)

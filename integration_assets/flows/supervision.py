@@ -93,8 +93,9 @@ def refresh(means: Means, folder: Folder, now: datetime, *, mail: bool, today: d
     With `mail`, queues one mail for each alarm that is due for one, unless the folder is paused, the alarm was
     acknowledged, or `now` lies outside of the folder's window. A refresh by hand is without.
     """
-    seen = _collected(means, folder, now, today or now.astimezone(COPENHAGEN).date())
     with interactions.refreshing(means.cache.engine, folder.name) as connection:
+        # Collected while nobody else refreshes the folder: what is kept last was also seen last.
+        seen = _collected(means, folder, now, today or now.astimezone(COPENHAGEN).date())
         before = interactions.read(connection, folder.name)
         row = _with_history(seen.row, before, folder)
         found = alarms.note(connection, folder.name, anomalies(folder, row, seen.rejected), now)
