@@ -25,6 +25,7 @@ from integration_assets.automation.supervision import (
     mail_outbox,
     succeeded_runs,
     supervise,
+    supervision_is_alive,
     supervision_schedules,
 )
 from integration_assets.checks.drift import drift_checks
@@ -80,6 +81,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             failed_runs,
             succeeded_runs,
             mail_outbox,
+            supervision_is_alive(folders),
         ],
         resources={
             "cache": cache,

@@ -56,6 +56,7 @@ def apply_retention(
         ),
         "closed_rejections": [retention.old_rejections(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "closed_drift": [retention.old_drift(as_of - timedelta(days=settings.closed_rejections_kept_days))],
+        "supervision_rows": retention.old_supervision(since(settings.closed_rejections_kept_days)),
         "journal_rows": [retention.old_journal(since(settings.journal_kept_days))],
         "audit_rows": [retention.old_audit(since(settings.audit_kept_days))],
     }
