@@ -48,6 +48,7 @@ from integration_assets.automation.supervision import (
     mail_outbox,
     succeeded_runs,
     supervise,
+    supervision_is_alive,
     supervision_schedules,
 )
 from integration_assets.checks.drift import crm_drift_checks, drift_checks
@@ -115,6 +116,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             failed_runs,
             succeeded_runs,
             mail_outbox,
+            supervision_is_alive(folders),
         ],
         resources={
             "cache": cache,

@@ -358,7 +358,11 @@ class Settings(BaseSettings):
     vanished_rows_kept_days: int = Field(
         default=365, ge=1, description="Days a row that vanished from its source is kept"
     )
-    closed_rejections_kept_days: int = Field(default=365, ge=1, description="Days a closed rejection or drift is kept")
+    closed_rejections_kept_days: int = Field(
+        default=365,
+        ge=1,
+        description="Days a closed rejection, drift or alarm is kept, and a mail that was sent",
+    )
     journal_kept_days: int = Field(default=400, ge=1, description="Days the journal of runs is kept")
     run_history_kept_days: int = Field(
         default=180, ge=1, description="Days Dagster's runs are kept; the newest of each partition stay"

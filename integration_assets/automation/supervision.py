@@ -14,7 +14,12 @@ from integration_assets.automation.jobs import main_flow
 from integration_assets.automation.runs import areas_of_run, end_of
 from integration_assets.automation.sensors import known_areas
 from integration_assets.domain.supervision.folders import Folder
-from integration_assets.flows.supervision import FailedRun, note_failed_run, note_succeeded_run
+from integration_assets.flows.supervision import (
+    FailedRun,
+    note_failed_run,
+    note_stale_states,
+    note_succeeded_run,
+)
 from integration_assets.resources.business_day import COPENHAGEN
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.mail import MailResource
@@ -61,12 +66,29 @@ def mail_outbox(cache: CacheResource, mail: MailResource) -> dg.SkipReason:
     return dg.SkipReason("; ".join([*told, *posted.troubles]) + ".")
 
 
+def supervision_is_alive(folders: Sequence[Folder]) -> dg.SensorDefinition:
+    """The sensor that supervises the supervisor: it alarms about states that nobody refreshes any more."""
+
+    @dg.sensor(name="supervision_is_alive", minimum_interval_seconds=300)
+    def look(cache: CacheResource, mail: MailResource) -> dg.SkipReason:
+        """Starts no run."""
+        store = cache.get()
+        stale = note_stale_states(mail.means(store), folders, datetime.now(UTC))
+        return dg.SkipReason(
+            f"Stands still: {', '.join(stale)}." if stale else "All states are as new as they should be."
+        )
+
+    return look
+
+
 @dg.run_failure_sensor(minimum_interval_seconds=60)
 def failed_runs(context: dg.RunFailureSensorContext, cache: CacheResource, mail: MailResource) -> dg.SkipReason | None:
     """Notes runs that failed and are not started again; one mail for each job, until it succeeds."""
     run = context.dagster_run
     if run.tags.get(WILL_RETRY) == "true":
         return dg.SkipReason(f"Run {run.run_id} is started again.")
+    if _succeeded_since(context.instance, run):
+        return dg.SkipReason(f"Another run of {run.job_name} has succeeded since.")
     store, now = cache.get(), datetime.now(UTC)
     record = context.instance.get_run_record_by_id(run.run_id)
     failed = FailedRun(
@@ -79,6 +101,14 @@ def failed_runs(context: dg.RunFailureSensorContext, cache: CacheResource, mail:
     )
     note_failed_run(mail.means(store), failed, now)
     return None
+
+
+def _succeeded_since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a later run of the same job went through: sensors look at successes and failures at their own times."""
+    wanted = dg.RunsFilter(job_name=run.job_name, statuses=[dg.DagsterRunStatus.SUCCESS])
+    newest = instance.get_run_records(wanted, limit=1)
+    record = instance.get_run_record_by_id(run.run_id)
+    return bool(newest) and record is not None and end_of(newest[0]) > end_of(record)
 
 
 @dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, minimum_interval_seconds=60)

@@ -7,6 +7,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from integration_assets.cache.locks import lock_key
 from integration_assets.cache.tables import acknowledgement
 
 SubjectKind = Literal["rejection", "delivery", "alarm"]
@@ -43,6 +44,9 @@ class Acknowledgements:
     ) -> None:
         """Acknowledges a subject for good, or snoozes it until an instant; replaces what stood before."""
         with self._engine.begin() as connection:
+            # Two at once: the later one replaces the other.
+            lock = {"key": lock_key(f"acknowledgement {kind} {key}")}
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), lock)
             _withdraw(connection, kind, key, by, now)
             connection.execute(
                 sa.insert(acknowledgement).values(

@@ -75,6 +75,16 @@ def old_drift(before: date) -> Expired:
     return Expired("drift", "closed_on < :before", {"before": before})
 
 
+def old_supervision(before: datetime) -> list[Expired]:
+    """Mails that were sent or given up, alarms that ended, and acknowledgements withdrawn, before an instant."""
+    since = {"before": before}
+    return [
+        Expired("mail_outbox", "state IN ('sent', 'given_up') AND created_at < :before", since),
+        Expired("alarm", "ended_at < :before", since),
+        Expired("acknowledgement", "withdrawn_at < :before", since),
+    ]
+
+
 def vanished_rows(before: datetime, living: Collection[str], undated: Collection[str]) -> list[Expired]:
     """Rows that vanished from their source before an instant, of all entity tables but the address register.
 

@@ -4,6 +4,7 @@ Three things can become of a mail: the server took it, it certainly did not, or 
 broke between the end of the text and the server's answer. They are told apart, since only the last one may double it.
 """
 
+import base64
 import smtplib
 import ssl
 import uuid
@@ -26,7 +27,7 @@ PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 FINAL_ANSWER_FACTOR = 10
 """A server may look through a mail before it takes it: so many times the usual wait (RFC 5321, 4.5.3.2.6)."""
 
-_OK, _FORWARDS, _GO_AHEAD, _FOR_GOOD, _CLOSING = 250, 251, 354, 500, 421
+_LOGGED_IN, _OK, _FORWARDS, _GO_AHEAD, _CLOSING, _FOR_GOOD = 235, 250, 251, 354, 421, 500
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def connected(server: MailServer) -> smtplib.SMTP:
             session.starttls(context=context)
             session.ehlo()
         if server.user is not None:
-            session.login(server.user, server.password or "")
+            _log_in(session, server.user, server.password or "")
     except ssl.SSLCertVerificationError as error:
         session.close()
         raise ServerAway(f"{where} showed a certificate that is not trusted: {error.verify_message}.") from None
@@ -94,6 +95,19 @@ def connected(server: MailServer) -> smtplib.SMTP:
         session.close()
         raise ServerAway(f"{where} did not let us in: {_told(error)}.") from None
     return session
+
+
+def _log_in(session: smtplib.SMTP, user: str, password: str) -> None:
+    """Logs in by what the server offers. Python's own way knows plain ASCII only; RFC 4616 has UTF-8."""
+    if user.isascii() and password.isascii():
+        session.login(user, password)
+        return
+    if "PLAIN" not in session.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("AUTH PLAIN, by which alone user and password with other letters travel.")
+    token = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    code, answer = session.docmd("AUTH", f"PLAIN {token}")
+    if code != _LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def goodbye(session: smtplib.SMTP) -> None:

@@ -61,6 +61,7 @@ def apply_retention(
             retention.old_recall_transactions(since(settings.claim_messages_kept_days)),
         ],
         "closed_drift": [retention.old_drift(as_of - timedelta(days=settings.closed_rejections_kept_days))],
+        "supervision_rows": retention.old_supervision(since(settings.closed_rejections_kept_days)),
         "journal_rows": [retention.old_journal(since(settings.journal_kept_days))],
         "audit_rows": [retention.old_audit(since(settings.audit_kept_days))],
     }

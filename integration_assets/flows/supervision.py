@@ -21,7 +21,7 @@ from integration_assets.domain.supervision.anomalies import Anomaly, anomalies, 
 from integration_assets.domain.supervision.datasets import STANDARD_CLASSES, ClassName, DatasetClass, not_ok
 from integration_assets.domain.supervision.folders import RUN_FAILED, Folder
 from integration_assets.domain.supervision.interactions import Interactions
-from integration_assets.domain.supervision.mails import fields_of, one_line, written
+from integration_assets.domain.supervision.mails import clock, fields_of, one_line, written
 from integration_assets.domain.supervision.runs import last_outcome, rejection_share, usual_volume
 from integration_assets.domain.supervision.state import mail_is_due, sync_state
 from integration_assets.domain.supervision.windows import COPENHAGEN, day_start
@@ -93,8 +93,9 @@ def refresh(means: Means, folder: Folder, now: datetime, *, mail: bool, today: d
     With `mail`, queues one mail for each alarm that is due for one, unless the folder is paused, the alarm was
     acknowledged, or `now` lies outside of the folder's window. A refresh by hand is without.
     """
-    seen = _collected(means, folder, now, today or now.astimezone(COPENHAGEN).date())
     with interactions.refreshing(means.cache.engine, folder.name) as connection:
+        # Collected while nobody else refreshes the folder: what is kept last was also seen last.
+        seen = _collected(means, folder, now, today or now.astimezone(COPENHAGEN).date())
         before = interactions.read(connection, folder.name)
         row = _with_history(seen.row, before, folder)
         found = alarms.note(connection, folder.name, anomalies(folder, row, seen.rejected), now)
@@ -118,35 +119,61 @@ def note_failed_run(means: Means, failed: FailedRun, now: datetime) -> bool:
     if failed.brings_across:
         means.cache.journal.record(failed.run_id, RUN_FAILED, failed.areas, {}, failed.failed_at, failed.failed_at)
     text = f"A run of {failed.job} failed" + (f" at {', '.join(failed.steps)}" if failed.steps else "") + "."
+    where = f"{means.ui_url.rstrip('/')}/runs/{failed.run_id}" if means.ui_url else f"run {failed.run_id}"
     with interactions.refreshing(means.cache.engine, EVERYWHERE) as connection:
         alarm = alarms.see(connection, EVERYWHERE, Anomaly("run_failure", "error", text, failed.job), now)
-        quiet = acknowledgements.holding(connection, "alarm", now, [alarm.key])
-        last = mail_outbox.last_mails(connection, [alarm.alarm_id]).get(alarm.alarm_id)
-        if (
-            quiet
-            or not means.recipients
-            or means.sender is None
-            or not mail_is_due(last, now, interval_min=_REMINDER_MIN, period_min=_REMINDER_MIN)
-        ):
-            return False
-        where = f"{means.ui_url.rstrip('/')}/runs/{failed.run_id}" if means.ui_url else f"run {failed.run_id}"
-        mail = NewMail(
-            message_id=message_id(means.sender),
-            cause=f"alarm {alarm.alarm_id} run {failed.run_id}",
-            folder=EVERYWHERE,
-            alarm_id=alarm.alarm_id,
-            recipients=means.recipients,
-            subject=one_line(f"[{failed.job}] {text}"),
-            body=f"{text}\n\nDagster shows why: {where}\nNo further mail is sent about this job today. "
-            "The alarm ends when a run of it succeeds.\n",
-        )
-        return mail_outbox.queue(connection, mail, now)
+        explained = f"Dagster shows why: {where}\nThe alarm ends when a run of this job succeeds."
+        return _remind(connection, means, alarm, explained, now)
 
 
 def note_succeeded_run(cache: Cache, job: str, now: datetime) -> bool:
     """Ends the alarm of a job, a run of which succeeded; False where there was none."""
     with interactions.refreshing(cache.engine, EVERYWHERE) as connection:
         return alarms.end(connection, EVERYWHERE, "run_failure", job, now)
+
+
+def note_stale_states(means: Means, folders: Sequence[Folder], now: datetime) -> list[str]:
+    """Alarms about folders whose supervision itself stands still, and ends it for those that are refreshed again.
+
+    Returns the names of the stale ones; one that was never refreshed is none. One mail for each, and one more for each
+    further day that it lasts.
+    """
+    rows = {row.folder: row for row in means.cache.interactions.all()}
+    stale = [folder.name for folder in folders if folder.name in rows and rows[folder.name].is_stale(now)]
+    with interactions.refreshing(means.cache.engine, EVERYWHERE) as connection:
+        for folder in folders:
+            if folder.name not in stale:
+                alarms.end(connection, EVERYWHERE, "stale", folder.name, now)
+                continue
+            text = (
+                f"Supervision of {folder.name} stands still: its state is of {clock(rows[folder.name].refreshed_at)}."
+            )
+            alarm = alarms.see(connection, EVERYWHERE, Anomaly("stale", "error", text, folder.name), now)
+            explained = (
+                "Until it goes on, nobody would be told of a synchronisation that is late. Look at the schedule "
+                f"supervise_{folder.name} and its runs in Dagster."
+            )
+            _remind(connection, means, alarm, explained, now)
+    return stale
+
+
+def _remind(connection: sa.Connection, means: Means, alarm: Alarm, explained: str, now: datetime) -> bool:
+    """Queues a mail to everybody about an alarm of no folder, once and then once a day; whether it did."""
+    quiet = acknowledgements.holding(connection, "alarm", now, [alarm.key])
+    last = mail_outbox.last_mails(connection, [alarm.alarm_id]).get(alarm.alarm_id)
+    is_due = mail_is_due(last, now, interval_min=_REMINDER_MIN, period_min=_REMINDER_MIN)
+    if quiet or not is_due or not means.recipients or means.sender is None:
+        return False
+    mail = NewMail(
+        message_id=message_id(means.sender),
+        cause=f"alarm {alarm.alarm_id} at {now.isoformat()}",
+        folder=EVERYWHERE,
+        alarm_id=alarm.alarm_id,
+        recipients=means.recipients,
+        subject=one_line(f"[{alarm.subject}] {alarm.text}"),
+        body=f"{alarm.text}\n\n{explained}\nNo further mail is sent about it today.\n",
+    )
+    return mail_outbox.queue(connection, mail, now)
 
 
 @dataclass(frozen=True)

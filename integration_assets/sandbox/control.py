@@ -1,6 +1,6 @@
 """The control system of the sandbox: the hands of tests, command line and people on the small world.
 
-Belongs here: routes that read the request log, set faults and the registers' switches, build a town, play its days,
+Belongs here: routes that read the request log and the mails, set faults and switches, build a town, play its days,
 deliver the events and reset everything. What a town is, the module `town` knows.
 """
 
@@ -21,6 +21,7 @@ from integration_assets.sandbox.claims_ledger import write_ledger
 from integration_assets.sandbox.debt_authority.ledger import CLAIMS
 from integration_assets.sandbox.event_outbox import DeliveryOrder, EventOutbox
 from integration_assets.sandbox.faults import FaultPlan, Faults
+from integration_assets.sandbox.mail import MailBox, switches_of
 from integration_assets.sandbox.register_switches import switch
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
@@ -46,6 +47,7 @@ class Control:
         self._options = options
         self._log = log
         self._faults = faults
+        self.mailbox = MailBox()
         self.registry_url: str | None = None
         """Where the registry answers, once it is served."""
         self._system_routes: list[Mount] = []
@@ -69,6 +71,8 @@ class Control:
             ("/requests/clear", self.clear, "POST"),
             ("/faults", self.set_faults, "POST"),
             ("/registers", self.set_switches, "POST"),
+            ("/mails", self.mails, "GET"),
+            ("/mail-server", self.set_mail_server, "POST"),
             ("/deliver-events", self.deliver_events, "POST"),
             ("/town", self.build_town, "POST"),
             ("/day", self.play_day, "POST"),
@@ -129,6 +133,21 @@ class Control:
             return JSONResponse(await asyncio.to_thread(switch, self._store, body))
         except ValueError as error:
             return _refusal(str(error))
+
+    async def mails(self, _request: Request) -> Response:
+        """The mails that the mail server was given, each once."""
+        return JSONResponse({"mails": self.mailbox.as_json()})
+
+    async def set_mail_server(self, request: Request) -> Response:
+        """Set the switches of the mail server (`mail.Switches`): `{switch: value}`; those not named are off."""
+        body = await _object(request)
+        if body is None:
+            return _refusal("expected an object of switches of the mail server")
+        try:
+            self.mailbox.switches = switches_of(body)
+        except (TypeError, ValueError) as error:
+            return _refusal(str(error))
+        return JSONResponse({})
 
     async def deliver_events(self, request: Request) -> Response:
         """Write files of events into the outbox, as the delivery order (`event_outbox`) in the body says."""
@@ -201,6 +220,7 @@ class Control:
             await asyncio.to_thread(self._put_away)
             await asyncio.to_thread(self._store.clear)
         self._log.clear()
+        self.mailbox.clear()
         for faults in self._faults.values():
             faults.use(FaultPlan())
         return JSONResponse({})

@@ -11,13 +11,13 @@ import binascii
 import contextlib
 import ssl
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast, get_args
 
 HOST = "127.0.0.1"
 
@@ -42,6 +42,19 @@ class Switches:
     """Nobody of that name here (550)."""
     refuses_all: bool = False
     """No text is taken (554)."""
+
+
+def switches_of(body: Mapping[str, Any]) -> Switches:
+    """Switches from JSON; those not named are off. Raises ValueError, in a sentence, for one that there is not."""
+    known = {each.name: each.type for each in fields(Switches)}
+    if strange := sorted(set(body) - set(known)):
+        raise ValueError(f"the mail server has no switch {', '.join(strange)}; it has {', '.join(known)}")
+    if body.get("leaves_after", "never") not in get_args(LeavesAfter):
+        raise ValueError(f"leaves_after is one of {', '.join(get_args(LeavesAfter))}")
+    given = dict(body)
+    if "refused_recipients" in given:
+        given["refused_recipients"] = frozenset(map(str, given["refused_recipients"]))
+    return Switches(**given)
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,28 @@ class MailBox:
     def mails(self) -> list[KeptMail]:
         """The mails in the order in which they came, each once."""
         return list(self._kept.values())
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The mails for people and programs."""
+        return [
+            {
+                "sender": mail.sender,
+                "recipients": list(mail.recipients),
+                "subject": str(mail.message["Subject"] or ""),
+                "date": str(mail.message["Date"] or ""),
+                "message_id": mail.message_id,
+                "deliveries": self.deliveries[mail.message_id],
+                "text": mail.message.get_content(),
+            }
+            for mail in self.mails
+        ]
+
+    def clear(self) -> None:
+        """Forgets all mails, and nothing goes wrong any more."""
+        self.switches = Switches()
+        self.deliveries.clear()
+        self.texts.clear()
+        self._kept.clear()
 
     def keep(self, mail: KeptMail, text: bytes) -> None:
         """Takes a mail; one whose Message-ID is known is counted and not kept again."""
@@ -280,6 +315,17 @@ def running_mail_server(options: MailServerOptions | None = None) -> Iterator[tu
         loop.call_soon_threadsafe(started[0].close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
+
+
+def mail_settings(port: int) -> dict[str, str]:
+    """The product settings that lead to the server: alarms go to one group of recipients."""
+    return {
+        "smtp_host": HOST,
+        "smtp_port": str(port),
+        "smtp_security": "none",
+        "mail_sender": "integration@sandbox.example",
+        "mail_recipients": '["dest_interact_erpcrm@sandbox.example"]',
+    }
 
 
 def _path(rest: str) -> str:

@@ -30,6 +30,7 @@ from integration_assets.sandbox.certificates import KEYS_FOLDER, Keys, keys_of
 from integration_assets.sandbox.control import Control
 from integration_assets.sandbox.event_outbox import EventOutbox
 from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults, note_failure
+from integration_assets.sandbox.mail import MailBox, MailServerOptions, mail_settings, start_mail_server
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
@@ -41,6 +42,7 @@ OUTBOX_FOLDER = "sftp"
 EVENTS_SYSTEM = "person_subscriptions"
 EVENTS_PORT = "person_events"
 _PAUSE_AFTER_FAILURE_S = 1.0
+MAIL_PORT = "mail"
 
 
 class _Server(uvicorn.Server):
@@ -98,6 +100,7 @@ async def _serve(options: SandboxOptions) -> None:
     given = {"sp_certificate": str(keys.client), "sp_ca": str(keys.authority)} if secured and keys is not None else {}
     if keys is not None and EVENTS_SYSTEM in modules:
         given |= await _serve_events(options, keys, outbox, earlier.get("settings", {}))
+    given |= await _serve_mail(options, control.mailbox, earlier.get("settings", {}))
     _write_state(options, modules, urls, given)
     servers = {
         name: _Server(_config(application, keys if name in secured else None))
@@ -161,6 +164,19 @@ async def _serve_events(
             raise
         server = await start_sftp(keys, root, 0)
     return event_settings(keys, server.get_port())
+
+
+async def _serve_mail(options: SandboxOptions, mailbox: MailBox, earlier: Mapping[str, str]) -> dict[str, str]:
+    """Take mails in and return the settings that lead there. Port: as of `_serve_events`."""
+    fixed = options.ports.get(MAIL_PORT)
+    port = int(earlier.get("smtp_port", 0)) if fixed is None else fixed
+    try:
+        server = await start_mail_server(mailbox, MailServerOptions(port=port))
+    except OSError:
+        if fixed is not None:
+            raise
+        server = await start_mail_server(mailbox, MailServerOptions())
+    return mail_settings(server.sockets[0].getsockname()[1])
 
 
 def _config(application: ASGIApp, keys: Keys | None) -> uvicorn.Config:

@@ -52,7 +52,8 @@ class SandboxOptions:
     fills them in before the systems are built. `dawa_closed` answers everything at DAWA with 410 Gone;
     `adressevask_codes` are washing texts that Adressevask answers with this code, whatever the register says. Without
     `tls` the systems that ask for client certificates are served over plain http. The files of events are served by
-    SFTP when the system "person_subscriptions" runs; `ports` may fix its port as "person_events".
+    SFTP when the system "person_subscriptions" runs; `ports` may fix its port as "person_events", and that of the mail
+    server, which always runs, as "mail".
 
     Of the registry (lora): `lora_extension_fields` gives its classes the fields that AffaldVarme Aarhus installed;
     `lora_parameters` are parameters of newer releases that it knows ("konsolider", "list"); `lora_request_line` is the

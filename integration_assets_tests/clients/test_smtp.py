@@ -35,6 +35,7 @@ LETTER = Letter(
     created_at=datetime(2025, 11, 3, 9, 0, tzinfo=UTC),
 )
 USERS = {"integration": "hemmelig og lang"}
+DANISH = {"integration": "Æblegrød på lørdag"}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def deliver(server: MailServer, letter: Letter = LETTER) -> dict[str, str]:
         goodbye(session)
 
 
-@pytest.mark.parametrize("users", [{}, USERS], ids=["no login", "login"])
+@pytest.mark.parametrize("users", [{}, USERS, DANISH], ids=["no login", "login", "Danish login"])
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 def test_a_mail_arrives_as_it_was_written(keys: Keys, security: Security, users: dict[str, str]) -> None:
     with served(keys, security, users=users) as (box, server):
@@ -113,6 +114,8 @@ def test_a_wrong_password_is_told_and_not_shown(keys: Keys) -> None:
         with pytest.raises(ServerAway, match="does not accept the login of integration: code 535") as told:
             deliver(wrong)
         assert "something else" not in str(told.value)
+        with pytest.raises(ServerAway, match="does not accept the login of integration: code 535"):
+            deliver(replace(server, password="pære"))
         assert "something else" not in repr(wrong)
         with pytest.raises(MailError, match=r"refused the sender .*: 530 Authentication required"):
             deliver(replace(server, user=None, password=None))

@@ -138,7 +138,7 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
 def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {"main_flow", "address_register"} <= jobs
-    for name in ("mail_outbox", "failed_runs", "succeeded_runs"):
+    for name in ("mail_outbox", "failed_runs", "succeeded_runs", "supervision_is_alive"):
         assert definitions.resolve_sensor_def(name).default_status == dg.DefaultSensorStatus.STOPPED
     for name in ("source_changes", "registry_corrected", "due_again", "new_address_register"):
         sensor = definitions.resolve_sensor_def(name)

@@ -7,11 +7,14 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from integration_assets.cache import retention
+from integration_assets.cache import alarms, retention
+from integration_assets.cache.interactions import refreshing
+from integration_assets.cache.mail_outbox import NewMail
 from integration_assets.cache.merge import merge_partition
 from integration_assets.cache.rejections import FOUND, RETRY_DAYS
 from integration_assets.cache.store import Cache
 from integration_assets.domain.identity import ObjectIds
+from integration_assets.domain.supervision.anomalies import Anomaly
 from integration_assets.domain.tables import KMD_CUSTOMERS, KMD_INSTALLATIONS, RESOLVED_CUSTOMERS
 from integration_assets.flows.retention import apply_retention
 from integration_assets.settings import Settings
@@ -63,6 +66,7 @@ def test_what_is_over_goes_and_a_dry_run_says_so_before(file: OnFile) -> None:
         "closed_rejections": 0,
         "claim_messages": 0,
         "closed_drift": 0,
+        "supervision_rows": 0,
         "journal_rows": 0,
         "audit_rows": 0,
         "address_texts": 4,  # of two customers
@@ -302,3 +306,28 @@ def test_journal_audit_and_closed_rejections_have_their_own_days(file: OnFile) -
     assert texts(store, "SELECT run_id FROM journal") == ["new"]
     assert len(store.rejections.open()) == 1
     assert len(texts(store, "SELECT subject FROM audit")) == 4
+
+
+def test_supervision_forgets_what_is_over_and_keeps_what_is_not(file: OnFile) -> None:
+    store = file.store
+    silence = Anomaly("silence", "error", "Nothing came.")
+    for number, days in enumerate((366, 364)):
+        at = NOW - timedelta(days=days)
+        with refreshing(store.engine, f"folder {number}") as connection:
+            alarms.note(connection, f"folder {number}", [silence], at)
+            alarms.note(connection, f"folder {number}", [], at)
+        store.acknowledgements.give("alarm", str(number), by="ane", reason="known", now=at)
+        store.acknowledgements.withdraw("alarm", str(number), by="ane", now=at)
+        mail = NewMail(f"<{number}@x>", f"cause {number}", "", ["a@x"], "s", "b")
+        store.mails.queue(mail, at)
+        claimed = store.mails.claim(at)
+        assert claimed is not None
+        store.mails.note_sent(claimed.mail_id, at)
+    store.mails.queue(NewMail("<waiting@x>", "waiting", "", ["a@x"], "s", "b"), YEARS_AGO)
+    with refreshing(store.engine, "long") as connection:
+        alarms.note(connection, "long", [silence], YEARS_AGO)
+    store.acknowledgements.give("alarm", "long", by="ane", reason="known", now=YEARS_AGO)
+    assert apply_retention(store, file.ids, SETTINGS, TODAY)["supervision_rows"] == 3
+    assert [alarm.folder for alarm in store.alarms.history()] == ["folder 1", "long"]
+    assert [mail.cause for mail in store.mails.latest()] == ["waiting", "cause 1"]
+    assert list(store.acknowledgements.holding("alarm", NOW)) == ["long"]

@@ -1,7 +1,7 @@
 """What supervision collects from the books, and what it then says and mails."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pytest
@@ -11,11 +11,13 @@ from integration_assets.cache.claims import Outcome
 from integration_assets.cache.store import Cache
 from integration_assets.domain.supervision.datasets import STANDARD_CLASSES
 from integration_assets.domain.supervision.folders import RUN_COMPLETED, RUN_FAILED, Folder
+from integration_assets.domain.supervision.windows import Window
 from integration_assets.flows.supervision import (
     FailedRun,
     Means,
     Refreshed,
     note_failed_run,
+    note_stale_states,
     note_succeeded_run,
     refresh,
 )
@@ -282,3 +284,24 @@ def test_runs_that_fail_are_one_anomaly_until_one_succeeds(means: Means) -> None
     newest, _, first = (mail for mail in means.cache.mails.latest() if not mail.folder)
     assert newest.subject == "[main_flow] A run of main_flow failed at crm__contacts."
     assert "https://dagster.example/runs/r1" in first.body
+
+
+def test_a_supervisor_that_stands_still_is_told_of(means: Means) -> None:
+    assert note_stale_states(means, [FOLDER], NOW) == [], "never refreshed"
+    look(means)
+    assert note_stale_states(means, [FOLDER], NOW + 40 * MINUTE) == []
+    for minutes in (41, 46):
+        assert note_stale_states(means, [FOLDER], NOW + minutes * MINUTE) == ["varme"]
+    (mail,) = means.cache.mails.latest()
+    assert mail.subject == "[varme] Supervision of varme stands still: its state is of 2026-03-10 12:00."
+    look(means, NOW + 50 * MINUTE, mail=False)
+    assert note_stale_states(means, [FOLDER], NOW + 51 * MINUTE) == []
+    assert [alarm for alarm in means.cache.alarms.open() if not alarm.folder] == []
+
+
+def test_a_run_that_comes_late_mails_nothing_outside_of_its_window(means: Means) -> None:
+    folder = replace(FOLDER, window=Window(start=time(8, 20), hours=4))  # until 12:20, and NOW is 12:00
+    look(means, NOW - 40 * MINUTE, folder)
+    late = look(means, NOW + 20 * MINUTE, folder)
+    assert (late.row.state, late.mails) == ("Alerte > 30", [])
+    assert len(look(means, NOW + 19 * MINUTE, folder).mails) == 1

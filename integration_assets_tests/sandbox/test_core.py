@@ -2,7 +2,9 @@
 
 import json
 import signal
+import smtplib
 import stat
+import urllib.error
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,6 +162,22 @@ class TestControl:
         assert sandbox.get("/requests/summary")["lora"]["by_kind"] == {"write": 1, "read": 1, "other": 1}
         sandbox.post("/requests/clear")
         assert sandbox.get("/requests/summary") == {}
+
+    def test_mails_are_kept_and_the_mail_server_has_switches(self, sandbox: RunningSandbox) -> None:
+        host, port = sandbox.settings["smtp_host"], int(sandbox.settings["smtp_port"])
+        with smtplib.SMTP(host, port) as client:
+            client.sendmail("a@x", ["b@x"], "Message-ID: <1@x>\r\nSubject: Hej\r\n\r\nDu.\r\n")
+        (mail,) = sandbox.get("/mails")["mails"]
+        assert (mail["subject"], mail["recipients"], mail["deliveries"]) == ("Hej", ["b@x"], 1)
+        sandbox.post("/mail-server", {"down": True})
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            smtplib.SMTP(host, port)
+        for wrong in ({"upside_down": True}, {"leaves_after": "noon"}):
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                sandbox.post("/mail-server", wrong)
+        sandbox.post("/reset")
+        assert sandbox.get("/mails")["mails"] == []
+        smtplib.SMTP(host, port).close()
 
     def test_reset_empties_everything(self, sandbox: RunningSandbox) -> None:
         object_id = str(uuid.uuid4())

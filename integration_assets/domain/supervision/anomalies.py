@@ -9,9 +9,9 @@ from integration_assets.domain.supervision.interactions import Interactions, Sev
 from integration_assets.domain.supervision.mails import clock
 from integration_assets.domain.supervision.state import NORMAL
 
-AnomalyKind = Literal["silence", "failures", "rejections", "volume", "run_failure"]
+AnomalyKind = Literal["silence", "failures", "rejections", "volume", "run_failure", "stale"]
 """No synchronisation for too long; runs that fail one after the other; too large a share of rejected records; far more
-or fewer records than usual; a job of Dagster that failed."""
+or fewer records than usual; a job of Dagster that failed; supervision that stands still."""
 
 
 @dataclass(frozen=True)
