@@ -184,9 +184,9 @@ class Recalls:
 
     def counts(self) -> dict[str, int]:
         """How many open recalls are in each state."""
-        query = f"SELECT state, count(*) FROM recall_action WHERE {OPEN} GROUP BY state ORDER BY state"
+        query = f"SELECT state, count(*) AS number FROM recall_action WHERE {OPEN} GROUP BY state ORDER BY state"
         with self._engine.connect() as connection:
-            return dict(connection.execute(sa.text(query)).tuples().all())
+            return {row.state: row.number for row in connection.execute(sa.text(query))}
 
     def issues(self) -> pl.DataFrame:
         """What a person must look at (ISSUES), the oldest first."""
