@@ -115,7 +115,7 @@ recall_decision = sa.Table(
     sa.Column("decided_at", _INSTANT, nullable=False, server_default=sa.func.now()),
     sa.Column("note", sa.Text),
 )
-"""What people decided about recalls: approve, reject, hold, release; rows are only added."""
+"""What people decided about recalls: approve, reject, hold, release, ask_again; rows are only added."""
 
 recall_delivery = sa.Table(
     "recall_delivery",

@@ -78,8 +78,11 @@ SELECT action_id FROM recall_action WHERE {UNSETTLED} AND delivery_id IN
   (SELECT delivery_id FROM recall_action WHERE action_id = ANY(:ids) AND delivery_id IS NOT NULL)
 """
 _SEND_AGAIN = """
-UPDATE recall_delivery SET tries = 0, next_attempt_at = :now WHERE delivery_id = ANY(:deliveries)
+UPDATE recall_delivery SET tries = 0, next_attempt_at = :now,
+  outcome = CASE outcome WHEN 'DELIVERED' THEN 'REFUSED' ELSE outcome END
+WHERE delivery_id = ANY(:deliveries)
 """
+"""What counted as delivered and is sent all the same gets another transaction, as what was refused does."""
 _LIST = """
 SELECT a.action_id, a.claim_id, a.reason, a.state, a.outcome, c.creditor_ref, c.customer_number, c.amount, a.why,
   a.proposed_by, {proposed_at},
@@ -97,6 +100,7 @@ class Decision(StrEnum):
     REJECT = "reject"
     HOLD = "hold"
     RELEASE = "release"
+    ASK_AGAIN = "ask_again"
 
 
 class Wish(NamedTuple):
@@ -143,7 +147,7 @@ class Recalls:
     ) -> list[Decided]:
         """Records who decided what and moves the recalls on; each by itself, what is not possible says why.
 
-        A release takes along what was sent in the same delivery and stands in the same state.
+        A release, and asking again, take along what was sent in the same delivery and stands in the same state.
         """
         return retrying(lambda: self._decide(decision, action_ids, by, now, note))
 
@@ -249,7 +253,7 @@ class Recalls:
     ) -> list[Decided]:
         with self._engine.begin() as connection:
             ids = set(action_ids)
-            if decision is Decision.RELEASE:
+            if decision in (Decision.RELEASE, Decision.ASK_AGAIN):
                 ids.update(connection.scalars(sa.text(_TOGETHER), {"ids": list(action_ids)}))
             recalls = recall_rows.locked(connection, ids)
             wanted = {recalls[number].situation for number in action_ids if number in recalls}
@@ -287,6 +291,8 @@ class Recalls:
                 return states.held(recall.situation), ""
             case Decision.RELEASE:
                 return states.released(recall.situation), ""
+            case Decision.ASK_AGAIN:
+                return states.asked_again(recall.situation), ""
             case Decision.APPROVE:
                 after = states.approved(recall.situation)
                 if by in approvers:

@@ -189,6 +189,23 @@ def overdue(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None
     raise typer.Exit(0 if found.is_empty() else NOT_ALL)
 
 
+@claims.command("ask-again")
+def ask_again(actions: Actions, by: By = None, note: Note = None, data_dir: DataDirOption = None) -> None:
+    """Sends overdue recalls once more, with all of their delivery: the authority may never have taken them.
+
+    They keep their numbers, by which the authority knows what it has done already and tells it again. Exits with 1
+    when one of them was not possible.
+    """
+    from integration_assets.cli.claims_tables import print_decided
+    from integration_assets.flows.claim_statuses import ask_again as asked_again
+
+    with _opened(data_dir) as (cache, authority):
+        days = authority.settings.dmi_answer_working_days
+        done = asked_again(authority.recalls(cache), actions, days, by or who(), datetime.now(UTC), note)
+    if not print_decided(done):
+        raise typer.Exit(NOT_ALL)
+
+
 @claims.command()
 def reconcile(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
     """Shows month by month what was received, recalled and written down, and what should lie with the authority."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from integration_assets.cache.recall_statuses import Message, RecallStatuses
-from integration_assets.cache.recalls import Recalls
+from integration_assets.cache.recalls import Decided, Decision, Recalls
 from integration_assets.clients.debt_authority_xml import status_update_of
 from integration_assets.domain.claims.messages import InvalidMessage
 from integration_assets.domain.claims.working_days import working_days_before
@@ -46,6 +46,21 @@ def overdue(recalls: Recalls, working_days: int, now: datetime) -> pl.DataFrame:
     """Recalls without final status that were sent so many Danish working days ago (cache.recalls.LISTED)."""
     last = working_days_before(now.astimezone(_DANISH_TIME).date(), working_days)
     return recalls.overdue(datetime.combine(last, time.max, _DANISH_TIME))
+
+
+def ask_again(
+    recalls: Recalls, action_ids: Sequence[int], working_days: int, by: str, now: datetime, note: str | None = None
+) -> list[Decided]:
+    """Has overdue recalls (see `overdue`) sent once more under another transaction id; what is not overdue stays."""
+    late = set(overdue(recalls, working_days, now)["action_id"])
+    done = recalls.decide(Decision.ASK_AGAIN, [each for each in action_ids if each in late], by, now, note)
+    return done + [
+        Decided(
+            each, None, f"It was not sent {working_days} working days ago, or is settled: the answer is waited for."
+        )
+        for each in action_ids
+        if each not in late
+    ]
 
 
 def _parts(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:

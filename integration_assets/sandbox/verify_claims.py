@@ -41,7 +41,7 @@ def compare_books(books: Mapping[str, Any]) -> list[Difference]:
     found = Comparison("debt_authority")
     claims: Mapping[str, Json] = books["claims"]
     for number, recalls in sorted(_by(books["recalls"], "claim").items()):
-        reasons = [recall["reason"] for recall in sorted(recalls, key=lambda recall: recall["decided_at"])]
+        reasons = [recall["reason"] for recall in sorted(recalls, key=lambda recall: recall["n"])]
         again = len(reasons) == 2 and reasons[0] in _DEFERRALS and reasons[1] == _WRONG
         if len(reasons) > 1 and not again:
             found.add("claim", number, f"was recalled {len(reasons)} times ({', '.join(reasons)})")

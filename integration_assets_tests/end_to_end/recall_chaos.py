@@ -9,11 +9,14 @@ import dataclasses
 import multiprocessing
 import random
 import signal
+import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import sqlalchemy as sa
+import uvicorn
 
 from integration_assets.cache.claim_ledger import ClaimLedger
 from integration_assets.cache.engine import cache_engine
@@ -28,12 +32,14 @@ from integration_assets.cache.recall_outbox import RecallOutbox
 from integration_assets.cache.recalls import Decision, Recalls, Wish
 from integration_assets.cache.store import Cache
 from integration_assets.domain.claims.rules import Asked
+from integration_assets.endpoints.claim_statuses import application
 from integration_assets.flows.claim_ledger import import_ledger
-from integration_assets.flows.claim_statuses import overdue, take_in_folder
+from integration_assets.flows.claim_statuses import ask_again, overdue, take_in_folder
 from integration_assets.flows.recalls import send_due
 from integration_assets.resources.cache import cipher_of, open_cache
 from integration_assets.resources.debt_authority import DebtAuthorityResource
-from integration_assets.sandbox.background import RunningSandbox
+from integration_assets.sandbox.background import start_in_background
+from integration_assets.sandbox.systems import SandboxOptions
 from integration_assets.settings import Settings
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -128,14 +134,17 @@ def _claim(number: int, main: int, art: str, kind: str, refund: bool) -> Json:
 
 @dataclass
 class Outcome:
-    """What became of a seed: states before the people came and at the end, what was done to it, what is wrong."""
+    """What became of a seed: states each time before people came (`before`, `later`) and at the end, what was done to
+    it, what is wrong."""
 
     seed: int
     actions: int
     before: Counter[str] = field(default_factory=Counter)
+    later: Counter[str] = field(default_factory=Counter)
     after: Counter[str] = field(default_factory=Counter)
     numbers: Counter[int] = field(default_factory=Counter)
     kills: int = 0
+    deaths: int = 0
     requests: int = 0
     lost: int = 0
     rounds: int = 0
@@ -143,16 +152,54 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
+class Outside:
+    """A sandbox with nothing but the debt authority, which can be killed and comes back with all that it knew."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._options = SandboxOptions(data_dir=data_dir, systems=(SYSTEM,))
+        self._running = start_in_background(self._options)
+        self.settings = self._running.settings
+
+    def get(self, path: str) -> Any:
+        """JSON answer of the control system."""
+        return self._running.get(path)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Sends JSON to the control system; its JSON answer."""
+        return self._running.post(path, body)
+
+    def kill(self) -> None:
+        """Ends it by SIGKILL."""
+        self._running.process.kill()
+        self._running.process.wait()
+
+    def revive(self) -> None:
+        """Starts it again, where it was before."""
+        self._running = start_in_background(self._options)
+        assert self._running.settings == self.settings
+
+    def stop(self) -> None:
+        """Ends it for good."""
+        self._running.stop()
+
+
 class Chaos:
     """One seed: the product in processes of its own against a sandbox that has nothing but the debt authority."""
 
-    def __init__(self, sandbox: RunningSandbox, cache_url: str, folder: Path, seed: int, actions: int) -> None:
+    def __init__(
+        self, sandbox: "Outside", cache_url: str, folder: Path, seed: int, actions: int, *, mortal: bool = False
+    ) -> None:
+        """`mortal`: the authority dies too, and comes back."""
         self.sandbox = sandbox
+        self.mortal = mortal
         self.draw = random.Random(f"chaos {seed}")
         self.plan = planned(seed, actions)
         self.outcome = Outcome(seed, actions)
         self.now = datetime(2026, 3, 2, 8, tzinfo=UTC)
         self.folder = folder
+        self.posts = seed % 2 == 0
+        self.port = _free_port()
+        self._listening: BaseProcess | None = None
         self.given = {
             **sandbox.settings,
             "cache_url": cache_url,
@@ -174,13 +221,17 @@ class Chaos:
             self._hand_over()
             self._approve(self.plan.first)
             self._under_fire()
+            self._run_out()
+            self.outcome.before = self._check_before_people()
             self._later_wishes()
             self._under_fire()
             self._run_out()
-            self._check_before_people()
+            self.outcome.later = self._check_before_people()
             self._people_clear_up()
             self._check_end()
         finally:
+            if self._listening is not None:
+                self._listening.kill()
             self.cache.close()
         self.outcome.seconds = time.monotonic() - begun
         return self.outcome
@@ -189,7 +240,9 @@ class Chaos:
 
     def _hand_over(self) -> None:
         self.sandbox.post("/reset")
-        self.sandbox.post("/debt_authority/switches", {"automatic": False, "seed": self.outcome.seed, **self._moment()})
+        told = f"http://127.0.0.1:{self.port}/dmi/MFAktionStatusOpdater" if self.posts else ""
+        switches: Json = {"automatic": False, "seed": self.outcome.seed, "creditor_url": told}
+        self.sandbox.post("/debt_authority/switches", {**switches, **self._moment()})
         self.sandbox.post("/debt_authority/claims", self.plan.there)
         path = self.folder / f"ledger-{self.outcome.seed}.csv"
         names = {"id": "claim_id", "main": "main_claim_id", "type": "type_code", "creditor": "creditor_id"}
@@ -216,7 +269,6 @@ class Chaos:
 
     def _later_wishes(self) -> None:
         """What is recalled as wrong after a deferral: wanted once the deferral is carried out."""
-        self._run_out()
         self._release_all()
         self._run_out()
         state = self._states()
@@ -229,9 +281,7 @@ class Chaos:
         for _ in range(self.draw.randint(4, 7)):
             self._break_things()
             self._workers(killing=True)
-            if self.draw.random() < 0.6:
-                self.sandbox.post("/debt_authority/work", {})
-            self._intake(killing=True)
+            self._statuses(killing=True)
             self.outcome.rounds += 1
             if self.outbox.stopped() is not None and self.draw.random() < 0.7:
                 self.recalls.open_channel("carl", self.now)
@@ -267,8 +317,7 @@ class Chaos:
         self._mend_things()
         for _ in range(40):
             self._workers(killing=False)
-            self.sandbox.post("/debt_authority/work", {})
-            self._intake(killing=False)
+            self._statuses(killing=False)
             if self.outbox.stopped() is not None:
                 self.recalls.open_channel("carl", self.now)
             elif self.outbox.due_at() is None:
@@ -295,20 +344,59 @@ class Chaos:
 
     def _release_all(self) -> None:
         waiting = [action for action, state in self._states().items() if state in ("MANUAL", "HOLD")]
+        self.recalls.decide(Decision.RELEASE, waiting, "carl", self.now)
         late = overdue(self.recalls, 5, self.now)["action_id"].to_list()
-        self.recalls.decide(Decision.RELEASE, [*waiting, *late], "carl", self.now)
+        asked = ask_again(self.recalls, late, 5, "carl", self.now)
+        assert all(one.state is not None for one in asked)
 
     # --- processes ---
 
     def _workers(self, *, killing: bool) -> None:
-        """Processes empty the outbox, two side by side where they may be killed."""
-        self._run([_send] * (1 + killing), killing=killing)
+        """The outbox is emptied, by two processes at once where they may be killed; now and then the authority dies."""
+        if not killing:
+            _send(self.given, self.now)
+            return
+        dying = self.mortal and self.draw.random() < 0.2
+        self._run([_send, _send], self.sandbox.kill if dying else None)
+        if dying:
+            self.sandbox.revive()
+            self.outcome.deaths += 1
 
-    def _intake(self, *, killing: bool) -> None:
-        self._run([_take_in], killing=killing)
+    def _statuses(self, *, killing: bool) -> None:
+        """The authority decides and sends; its statuses are taken in, from the folder or as they are posted."""
+        if killing and self.draw.random() < 0.4:
+            return
+        if not self.posts:
+            self.sandbox.post("/debt_authority/work", {})
+            if killing:
+                self._run([_take_in])
+            else:
+                _take_in(self.given, self.now)
+            return
+        listener = self._listener()
+        dying = killing and self.draw.random() < 0.5
+        timer = threading.Timer(self.draw.uniform(0.0, 0.15), listener.kill)
+        if dying:
+            timer.start()
+            self.outcome.kills += 1
+        self.sandbox.post("/debt_authority/work", {})
+        timer.cancel()
 
-    def _run(self, works: list[Callable[..., None]], *, killing: bool) -> None:
-        """Let processes work until they have nothing to do, or until they are killed, a moment after they began."""
+    def _listener(self) -> BaseProcess:
+        """The end point for statuses, begun anew where it was killed."""
+        if self._listening is not None and self._listening.is_alive():
+            return self._listening
+        begun = FORKS.Event()
+        self._listening = FORKS.Process(target=_listen, args=(self.given, self.port, begun), daemon=True)
+        self._listening.start()
+        begun.wait(60)
+        return self._listening
+
+    def _run(self, works: list[Callable[..., None]], blow: Callable[[], None] | None = None) -> None:
+        """Let processes work until they have nothing to do; a moment after they began, something may be killed.
+
+        That is the first of the processes, or what `blow` kills.
+        """
         begun = [FORKS.Event() for _ in works]
         processes = [
             FORKS.Process(target=work, args=(self.given, self.now, event), daemon=True)
@@ -316,10 +404,12 @@ class Chaos:
         ]
         for process in processes:
             process.start()
-        if killing and self.draw.random() < 0.6:
+        if blow is not None or self.draw.random() < 0.6:
             begun[0].wait(60)
             processes[0].join(self.draw.uniform(0.0, 0.25))
-            if processes[0].is_alive():
+            if blow is not None:
+                blow()
+            elif processes[0].is_alive():
                 processes[0].kill()
                 self.outcome.kills += 1
         for process in processes:
@@ -329,19 +419,19 @@ class Chaos:
 
     # --- what must be ---
 
-    def _check_before_people(self) -> None:
-        """Each action stands where the authority's books and the table of error numbers say that it must."""
+    def _check_before_people(self) -> Counter[str]:
+        """Each action stands where the authority's books and the table of numbers say that it must; their number."""
         books = self.sandbox.get("/debt_authority/books")
         state = self._states()
-        self.outcome.before = Counter(state[action] for action in self.wanted)
         exhausted = self._exhausted()
-        late = set(self.recalls.listed(["MODTAGET"])["action_id"].to_list())
+        late = set(overdue(self.recalls, 5, self.now + timedelta(days=21))["action_id"].to_list())
         for action in sorted(self.wanted):
             allowed = expected_states(str(action), books, exhausted=action in exhausted)
             if state[action] not in allowed:
                 self.outcome.wrong.append(f"action {action} is {state[action]} and should be {' or '.join(allowed)}")
             if allowed == ("MODTAGET",) and action not in late:
                 self.outcome.wrong.append(f"action {action} waits for ever and nobody is told")
+        return Counter(state[action] for action in self.wanted)
 
     def _check_end(self) -> None:
         """Every action is decided as its claim asks for, nothing twice, nothing forgotten, and both books agree."""
@@ -437,7 +527,7 @@ def _twice(books: Mapping[str, Any]) -> list[str]:
     """Claims recalled twice, and transaction ids with two contents."""
     wrong: list[str] = []
     recalls: dict[int, list[str]] = {}
-    for recall in sorted(books["recalls"], key=lambda recall: recall["decided_at"]):
+    for recall in sorted(books["recalls"], key=lambda recall: recall["n"]):
         recalls.setdefault(recall["claim"], []).append(recall["reason"])
     for claim, reasons in sorted(recalls.items()):
         again_as_wrong = len(reasons) == 2 and reasons[0] not in ("FEJL", "SMTI") and reasons[1] == "FEJL"
@@ -451,38 +541,57 @@ def _twice(books: Mapping[str, Any]) -> list[str]:
 
 
 def table(outcomes: list[Outcome]) -> Iterator[str]:
-    """The outcomes for people: a line per seed and one of all, states before people came in and at the end."""
-    states = ("UDFOERT", "AFVIST", "MODTAGET", "MANUAL", "HOLD", "WITHDRAWN")
-    yield (
-        "seed actions requests failed refused kills rounds | before: UDF AFV MOD MAN HOLD | end: UDF AFV WITHDRAWN | "
-        "wrong seconds"
-    )
+    """The outcomes for people: a line for each seed. States each time before people came, and in the end.
+
+    `failed` requests had no good answer; `refused` arrivals were answered with an error number.
+    """
+    waiting = ("UDFOERT", "AFVIST", "MODTAGET", "MANUAL", "HOLD")
+    short = " ".join(f"{name[:4]:>4}" for name in waiting)
+    yield f"seed actions requests failed refused kills | {short} | {short} | UDFO AFVI WITH | wrong seconds"
     for each in outcomes:
         refused = sum(count for number, count in each.numbers.items() if number)
-        before = " ".join(f"{each.before[name]:4}" for name in states[:5])
+        states = [" ".join(f"{found[name]:4}" for name in waiting) for found in (each.before, each.later)]
         after = " ".join(f"{each.after[name]:4}" for name in ("UDFOERT", "AFVIST", "WITHDRAWN"))
+        dead = each.kills + each.deaths
         yield (
-            f"{each.seed:4} {sum(each.after.values()):7} {each.requests:8} {each.lost:6} {refused:7} {each.kills:5} "
-            f"{each.rounds:6} | {before} | {after} | {len(each.wrong):5} {each.seconds:7.1f}"
+            f"{each.seed:4} {sum(each.after.values()):7} {each.requests:8} {each.lost:6} {refused:7} "
+            f"{dead:5} | {states[0]} | {states[1]} | {after} | {len(each.wrong):5} {each.seconds:7.1f}"
         )
 
 
-def _send(given: Mapping[str, Any], now: datetime, begun: Event) -> None:
+def _send(given: Mapping[str, Any], now: datetime, begun: Event | None = None) -> None:
     """A worker that empties the outbox; its clock stands still."""
     settings, cache = _opened(given)
     means = DebtAuthorityResource(settings=settings).means(cache)
-    begun.set()
+    if begun is not None:
+        begun.set()
     with contextlib.closing(means.authority), contextlib.closing(cache):
         send_due(dataclasses.replace(means, clock=lambda: now), DAY)
 
 
-def _take_in(given: Mapping[str, Any], now: datetime, begun: Event) -> None:
+def _take_in(given: Mapping[str, Any], now: datetime, begun: Event | None = None) -> None:
     """A worker that takes the folder of statuses in."""
     settings, cache = _opened(given)
     statuses = DebtAuthorityResource(settings=settings).statuses(cache)
-    begun.set()
+    if begun is not None:
+        begun.set()
     with contextlib.closing(cache):
         take_in_folder(statuses, Path(settings.need("dmi_status_folder")), now)
+
+
+def _listen(given: Mapping[str, Any], port: int, begun: Event) -> None:
+    """The end point that the authority posts statuses to, over plain http, until it is killed."""
+    settings, cache = _opened(given)
+    statuses = DebtAuthorityResource(settings=settings).statuses(cache)
+    listener = socket.create_server(("127.0.0.1", port))
+    server = uvicorn.Server(uvicorn.Config(application(statuses, lambda: datetime.now(UTC)), log_config=None))
+    begun.set()
+    server.run(sockets=[listener])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def _opened(given: Mapping[str, Any]) -> tuple[Settings, Cache]:

@@ -170,8 +170,8 @@ class TestWhatIsWrongInBooks:
     def books(self, **changes: Any) -> dict[str, Any]:
         return {"claims": {}, "recalls": [], "arrivals": [], **changes}
 
-    def recall(self, claim: int, reason: str, day: int) -> dict[str, Any]:
-        return {"claim": claim, "reason": reason, "decided_at": f"2026-03-0{day}T02:00:00"}
+    def recall(self, claim: int, reason: str, n: int) -> dict[str, Any]:
+        return {"claim": claim, "reason": reason, "n": n}
 
     @pytest.mark.parametrize(
         ("reasons", "wrong"),
@@ -186,7 +186,7 @@ class TestWhatIsWrongInBooks:
         ],
     )
     def test_twice_recalled(self, reasons: list[str], wrong: bool) -> None:
-        recalls = [self.recall(1, reason, day) for day, reason in enumerate(reasons, start=1)]
+        recalls = [self.recall(1, reason, n) for n, reason in enumerate(reasons, start=1)]
         assert len(compare_books(self.books(recalls=recalls))) == wrong
 
     def test_left_behind_and_two_contents(self) -> None:

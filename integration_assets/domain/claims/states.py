@@ -114,6 +114,18 @@ def released(at: Situation) -> Situation:
     return at._replace(state=State.RETRY_WAIT, tries=0)
 
 
+def asked_again(at: Situation) -> Situation:
+    """After a person has it sent once more because no final status came: under another transaction id.
+
+    That the authority knows a transaction does not say that it took it: the answer that refused it may have been lost
+    on the way, and a refused id is used up. The action keeps its id, by which the authority tells what it has done
+    already. Raises NotPossible.
+    """
+    if at.state not in (State.MODTAGET, State.SAGSBEHANDL):
+        raise NotPossible(f"It is {at.state}; only what was received and has no final status is asked for again.")
+    return at._replace(state=State.RETRY_WAIT, tries=0, outcome=Outcome.REFUSED)
+
+
 def sent(at: Situation) -> Situation:
     """Once it is committed for sending: from here on it may have arrived. Raises NotPossible."""
     if at.state not in (State.APPROVED, State.RETRY_WAIT):

@@ -116,12 +116,13 @@ class Ledger:
         self._store.put_many(CLAIMS, {str(claim.id): json_of(claim) for claim in claims})
 
     def post(self, claims: Iterable[Claim]) -> None:
-        """Keep claims that were recalled just now, and post their recalls."""
+        """Keep claims that were recalled just now, and post their recalls, numbered `n` in their order."""
         claims = list(claims)
         self.write(claims)
+        first = len(self._store.load(RECALLS)) + 1
         posted = {
-            f"{claim.id}/{claim.recall.action}": {"claim": claim.id, **_recall_json(claim.recall)}
-            for claim in claims
+            f"{claim.id}/{claim.recall.action}": {"n": n, "claim": claim.id, **_recall_json(claim.recall)}
+            for n, claim in enumerate(claims, start=first)
             if claim.recall is not None
         }
         self._store.put_many(RECALLS, posted)
