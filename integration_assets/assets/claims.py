@@ -11,8 +11,8 @@ from integration_assets.assets.context import counting_requests, journaled, reco
 from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.outside import KMD_EE
 from integration_assets.cache.claim_ledger import ClaimLedger
+from integration_assets.cache.recall_lists import ISSUES, LISTED
 from integration_assets.cache.recall_outbox import CHANNEL
-from integration_assets.cache.recalls import ISSUES, LISTED
 from integration_assets.cache.store import Cache
 from integration_assets.domain.claims.ledger import CLAIMS
 from integration_assets.domain.claims.proposals import WANTED

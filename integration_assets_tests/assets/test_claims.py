@@ -136,6 +136,16 @@ def test_an_annulled_agreement_takes_its_claims_back(dmi: Authority, cache: sa.E
     assert listed() == []
     (done,) = listed("--state", "udfoert")
     assert done["action_id"] == int(action)
+    code, text = command("show", action, "--json")
+    story = [(each["what"], each["told"]) for each in json.loads(text)["story"]]
+    assert ("proposed", "FEJL: Agreement of customer 4711 was annulled.") in story
+    steps = ["proposed", "approve", "sent", "answered", "UDFOERT", "receipt", "receipt"]
+    assert sorted(what for what, _ in story) == sorted(steps)
+    assert {told for what, told in story if what == "receipt"} == {
+        "1200.00 DKK from 2025-06-02",
+        "100.00 DKK from 2025-06-02",
+    }
+    assert command("show", "7")[0] == 2
     code, text = command("issues", "--json")
     assert (code, [each["kind"] for each in json.loads(text)]) == (1, ["write_down"])
     code, text = command("reconcile", "--json")
