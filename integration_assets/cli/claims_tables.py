@@ -63,6 +63,8 @@ def _plain(found: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _print(found: pl.DataFrame, title: str) -> None:
+    if found.is_empty():
+        return
     console = Console(width=None if Console().is_terminal else _WIDTH, highlight=False)
     table = Table(title=title, title_justify="left")
     for name in found.columns:
