@@ -300,6 +300,9 @@ class Settings(BaseSettings):
     dmi_status_port: int = Field(
         default=8443, ge=1, le=65535, description="Port of the end point that the authority posts statuses to"
     )
+    dmi_status_certificate: Path | None = Field(
+        default=None, description="Certificate with key of that end point (one PEM file); unset: dmi_certificate"
+    )
     dmi_answer_working_days: int = Field(
         default=5, ge=1, description="Danish working days after which a recall without final status is told of"
     )
