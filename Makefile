@@ -33,7 +33,7 @@ arrows: $(STAMP)
 check: lint types arrows
 
 test: check
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -n auto --dist loadfile -m slow

@@ -284,7 +284,7 @@ class Settings(BaseSettings):
     claims_two_approvals: bool = Field(
         default=False, description="Recalls that nothing brings back (FEJL) need two different people to approve"
     )
-    claim_messages_kept_days: int = Field(
+    claims_messages_kept_days: int = Field(
         default=5 * 365 + 2, ge=90, description="Days the authority's messages and settled deliveries are kept"
     )
     dmi_url: str | None = Field(default=None, description="Address of DMIFordringAsynkronTilbagekald, https")

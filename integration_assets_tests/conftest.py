@@ -18,6 +18,11 @@ _TEMPLATE = "migrated_template"
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The end-to-end files first: each takes minutes on one worker, and all others fill the time beside them."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
     """A data directory with a running embedded server, gone after the session."""

@@ -34,6 +34,8 @@ from psycopg import sql
 _LOG = logging.getLogger(__name__)
 _SYSTEM_USER = "pgserver"
 """PostgreSQL refuses to run as root; a root process starts it as this user (created when missing)."""
+_ACCOUNT_LOCK = "/run/integration-assets-account.lock"
+"""Held while that user is created; only root may write here."""
 
 _SUPERUSER = "postgres"
 _SOCKET_LIMIT = 100
@@ -303,8 +305,15 @@ def _run(command: Sequence[str], folder: Path, output: int) -> "subprocess.Compl
 def _server_account() -> pwd.struct_passwd:
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(_SYSTEM_USER)
-    # Another process may create it at the same moment: what counts is that it is there afterwards.
-    subprocess.run(["useradd", "--system", "--shell", "/bin/sh", _SYSTEM_USER], check=False, capture_output=True)
+    # Two `useradd` at once get in each other's way: one takes back the entry that others have already seen.
+    lock = os.open(_ACCOUNT_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(_SYSTEM_USER)
+        subprocess.run(["useradd", "--system", "--shell", "/bin/sh", _SYSTEM_USER], check=False, capture_output=True)
+    finally:
+        os.close(lock)
     try:
         return pwd.getpwnam(_SYSTEM_USER)
     except KeyError:

@@ -93,6 +93,16 @@ def plan(
     raise typer.Exit(show_plan(areas or [], samples, as_json=as_json, max_changes=max_changes))
 
 
+@app.command("settings")
+def settings_in_force(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Prints all defaults as Markdown.")] = False,
+) -> None:
+    """Shows every setting with its meaning and what is in force, without secrets."""
+    from integration_assets.cli.settings_table import show_settings
+
+    raise typer.Exit(show_settings(markdown=markdown))
+
+
 @app.command("crm-mapping")
 def crm_mapping(
     markdown: Annotated[bool, typer.Option("--markdown", help="Prints Markdown instead of tables.")] = False,

@@ -1,9 +1,10 @@
 """`integration-assets facts`: the facts of an installation, and what processes would do to them."""
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,6 +56,9 @@ def show(
     """
     import json
 
+    import polars as pl
+
+    from integration_assets.cache.agreement_events import AgreementEvents
     from integration_assets.cache.engine import cache_engine, migrate
     from integration_assets.cache.facts import Facts
     from integration_assets.domain.facts.picture import picture
@@ -67,6 +71,7 @@ def show(
         stored = Facts(engine)
         rows = stored.slices(installation)
         entries = stored.journal(installation) if history else []
+        events = AgreementEvents(engine).of_installation(installation) if history else None
     except BadExchange as error:
         print(error, file=sys.stderr)
         raise typer.Exit(BAD_INPUT) from None
@@ -84,14 +89,35 @@ def show(
         written = f"{row['binding']}, contract {row['contract']}, product {row['product']}, process {row['process']}"
         value = json.dumps(row["value"], ensure_ascii=False)
         print(f"{row['operand']}{season} {row['ab']} – {row['bis']}{remark}: {value} ({written})")
+    causes = {} if events is None else {row["process_id"]: _cause(row) for row in events.iter_rows(named=True)}
     for entry in entries:
         why = f" – full generation {entry['full_generation']}: {entry['reason']}" if entry["reason"] else ""
         print(f"\n{entry['at']:%Y-%m-%d %H:%M} {entry['process_id']} {entry['call']['process']}{why}")
+        if cause := causes.get(entry["process_id"]):
+            print(f"  {cause}")
         for sign, changed in (("-", entry["removed"]), ("+", entry["added"])):
             for row in changed:
                 print(f"  {sign} {row['operand']} {row['ab']} – {row['bis']}: {row['value']}")
+    for row in () if events is None else events.filter(pl.col("outcome").is_in(["waiting", "refused"])).to_dicts():
+        print(f"\n{row['process_id']} {row['kind']} – {row['outcome']}: {row['why'] or 'the next run carries it out'}")
+        print(f"  {_cause(row)}")
     if svg is not None:
         svg.write_text(picture(rows), encoding="utf-8")
+
+
+def _cause(event: Mapping[str, Any]) -> str:
+    """What happened to the agreement, in words."""
+    changes = [
+        f"{what} {event[f'{name}_before'] or none} → {event[name] or none}"
+        for what, name, none in (("moved in", "moved_in", "new"), ("moved out", "moved_out", "open"))
+        if event[f"{name}_before"] != event[name]
+    ]
+    if event["product_before"] != event["product"]:
+        changes.append(
+            f"product from {event['day']}: {event['product_before'] or 'none'} → {event['product'] or 'none'}"
+        )
+    told = "; ".join(changes) or f"the product's template or prices from {event['day']}"
+    return f"because of agreement {event['customer_number']}, seen on {event['seen_on']}: {told}"
 
 
 @tariffs.command()

@@ -149,7 +149,7 @@ def test_whatever_is_desired_the_contract_follows(wishes: list[AgreementState]) 
         assert installation.effective("ENERGIPRIS").at(contract.end) == last_price
 
 
-def facts_of(*wishes: AgreementState) -> list[tuple[date, date | None, object]]:
+def facts_of(*wishes: AgreementState) -> list[tuple[object, ...]]:
     """When which energy price holds after an agreement was followed through these states; made one where equal."""
     installation, followed = Installation("7"), None
     for wish in wishes:
