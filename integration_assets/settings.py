@@ -321,7 +321,7 @@ class Settings(BaseSettings):
     claims_two_approvals: bool = Field(
         default=False, description="Recalls that nothing brings back (FEJL) need two different people to approve"
     )
-    claim_messages_kept_days: int = Field(
+    claims_messages_kept_days: int = Field(
         default=5 * 365 + 2, ge=90, description="Days the authority's messages and settled deliveries are kept"
     )
     dmi_url: str | None = Field(default=None, description="Address of DMIFordringAsynkronTilbagekald, https")
@@ -336,6 +336,9 @@ class Settings(BaseSettings):
     dmi_status_folder: Path | None = Field(default=None, description="Folder in which statuses are dropped as *.xml")
     dmi_status_port: int = Field(
         default=8443, ge=1, le=65535, description="Port of the end point that the authority posts statuses to"
+    )
+    dmi_status_certificate: Path | None = Field(
+        default=None, description="Certificate with key of that end point (one PEM file); unset: dmi_certificate"
     )
     dmi_answer_working_days: int = Field(
         default=5, ge=1, description="Danish working days after which a recall without final status is told of"

@@ -7,11 +7,12 @@ import dagster as dg
 import polars as pl
 
 from integration_assets.assets.billing import AGREEMENT_EVENTS
-from integration_assets.assets.context import journaled, record_rejections
+from integration_assets.assets.context import counting_requests, journaled, record_rejections
 from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.outside import KMD_EE
 from integration_assets.cache.claim_ledger import ClaimLedger
-from integration_assets.cache.recalls import ISSUES, LISTED
+from integration_assets.cache.recall_lists import ISSUES, LISTED
+from integration_assets.cache.recall_outbox import CHANNEL
 from integration_assets.cache.store import Cache
 from integration_assets.domain.claims.ledger import CLAIMS
 from integration_assets.domain.claims.proposals import WANTED
@@ -110,7 +111,7 @@ def recalls(
         return
     store = cache.get()
     means = debt_authority.means(store)
-    with journaled(context, store, areas=[]) as counts:
+    with journaled(context, store, areas=[]) as counts, counting_requests(CHANNEL, means.authority, counts):
         counts |= send_due(means, business_day.of_run(context))
         counts |= {f"open_{state.lower()}": number for state, number in debt_authority.recalls(store).counts().items()}
     if (why := means.outbox.stopped()) is not None:

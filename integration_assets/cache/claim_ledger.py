@@ -1,6 +1,6 @@
 """The ledger of claims handed over: what the authority has of us, taken in from files, read by whoever needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -24,10 +24,12 @@ INSERT INTO claim_movement SELECT reference, claim_id, kind, amount, effective_o
 ON CONFLICT (reference) DO NOTHING
 """
 _ENTRIES = f"""
-SELECT {as_number("received_on", pl.Date)}, 'received', amount FROM claim
-UNION ALL SELECT {as_number("recalled_on", pl.Date)}, 'recalled', recalled_amount FROM claim
-  WHERE recalled_for IS NOT NULL AND recalled_on IS NOT NULL
-UNION ALL SELECT {as_number("effective_on", pl.Date)}, kind, amount FROM claim_movement
+SELECT {as_number("day", pl.Date)}, kind, amount FROM (
+  SELECT date_trunc('month', received_on)::date AS day, 'received' AS kind, sum(amount) AS amount FROM claim GROUP BY 1
+  UNION ALL SELECT date_trunc('month', recalled_on)::date, 'recalled', sum(recalled_amount) FROM claim
+    WHERE recalled_for IS NOT NULL AND recalled_on IS NOT NULL GROUP BY 1
+  UNION ALL SELECT date_trunc('month', effective_on)::date, kind, sum(amount) FROM claim_movement GROUP BY 1, 2
+) AS entry
 """
 _OPEN_COLLECTIONS = """
 SELECT c.customer_number, count(*), sum(greatest(c.amount - coalesce(m.down, 0), 0)),
@@ -65,13 +67,13 @@ class ClaimLedger:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def main_claims(self) -> Sequence[int]:
-        """Ids of the main claims that are known."""
-        return self._ids("SELECT claim_id FROM claim WHERE claim_id = main_claim_id")
+    def main_claims(self, among: Collection[int]) -> Sequence[int]:
+        """Which of these ids are of main claims that are known."""
+        return self._known("claim_id = main_claim_id", among)
 
-    def claims(self) -> Sequence[int]:
-        """Ids of all claims that are known."""
-        return self._ids("SELECT claim_id FROM claim")
+    def claims(self, among: Collection[int]) -> Sequence[int]:
+        """Which of these ids are of claims that are known."""
+        return self._known("true", among)
 
     def take_in(self, claims: pl.DataFrame, movements: pl.DataFrame) -> TakenIn:
         """Stores claims (CLAIMS) and movements (MOVEMENTS) of checked files; what is known of recalls stays."""
@@ -99,7 +101,7 @@ class ClaimLedger:
         return self._read(_OPEN_COLLECTIONS, OPEN_COLLECTIONS)
 
     def entries(self) -> pl.DataFrame:
-        """What changed the collection base (domain.claims.reconciliation.ENTRIES), in no order."""
+        """What changed the collection base (domain.claims.reconciliation.ENTRIES): sums by month, in no order."""
         return self._read(_ENTRIES, reconciliation.ENTRIES)
 
     def under_collection(self) -> pl.DataFrame:
@@ -110,9 +112,10 @@ class ClaimLedger:
         """All events of the agreements of customers under collection (domain.claims.proposals.EVENTS)."""
         return self._read(_EVENTS, proposals.EVENTS)
 
-    def _ids(self, query: str) -> Sequence[int]:
+    def _known(self, condition: str, among: Collection[int]) -> Sequence[int]:
+        query = sa.text(f"SELECT claim_id FROM claim WHERE claim_id = ANY(:ids) AND {condition}")
         with self._engine.connect() as connection:
-            return connection.scalars(sa.text(query)).all()
+            return connection.scalars(query, {"ids": list(among)}).all()
 
     def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
         with self._engine.connect() as connection:

@@ -192,7 +192,8 @@ claim_issue = sa.Table(
     sa.Column("closed_at", _INSTANT),
     sa.Column("closed_by", sa.Text),
 )
-"""What a person must look at: orphan, incomplete, contradiction, difference, unreadable, write_down."""
+"""What a person must look at: rejected, orphan, incomplete, contradiction, difference, unreadable,
+write_down. `subject` names the action, claim or message."""
 sa.Index(
     "uq_claim_issue_open",
     claim_issue.c.kind,

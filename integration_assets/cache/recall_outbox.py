@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from integration_assets.cache import recall_rows
 from integration_assets.cache.claim_tables import UNSETTLED
-from integration_assets.cache.recall_rows import Change, Recall
+from integration_assets.cache.recall_rows import Change, Issue, Recall
 from integration_assets.domain.claims import states
 from integration_assets.domain.claims.error_numbers import Policy, pause_s
 from integration_assets.domain.claims.messages import ActionStatusCode, Answer
@@ -116,6 +116,9 @@ class Sending:
             number = next(iter(result.numbers), None)
             changes.append(Change(recall.action_id, situation, True, number, result.note))
         recall_rows.write(self._connection, changes, now)
+        if result.policy is Policy.BUSINESS_REJECT:
+            cases = [_case(members[change.action_id], result) for change in changes]
+            recall_rows.note_issues(self._connection, cases, now)
         self._settle(changes, result, now)
         if result.policy is Policy.STOP_CHANNEL:
             stop_channel(self._connection, result.note or "", now)
@@ -222,6 +225,11 @@ class RecallOutbox:
             _not_due(connection, due.delivery_id)  # statuses came for all of it: it has arrived
             connection.commit()
         return None
+
+
+def _case(recall: Recall, result: Result) -> Issue:
+    text = f"The recall of claim {recall.claim_id} was rejected: {result.note}"
+    return Issue("rejected", f"action {recall.action_id}", text, recall.claim_id)
 
 
 def stop_channel(connection: sa.Connection, why: str, now: datetime) -> None:

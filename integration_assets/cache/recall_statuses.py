@@ -237,6 +237,8 @@ class _Intake:
         if status.code is ActionStatusCode.AFVIST:
             number = status.rejections[0].number
             note = "; ".join(_rejected(rejection.number, rejection.text) for rejection in status.rejections)
+            text = f"The recall of claim {status.claim_id} was rejected: {note}"
+            self._issue("rejected", status, text, one.message_id)
         self._changes[recall.action_id] = Change(recall.action_id, after, True, number, note)
 
     def _issue(self, kind: str, status: ActionStatus, text: str, message_id: str) -> None:

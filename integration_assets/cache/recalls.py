@@ -1,16 +1,15 @@
-"""Recalls before and beside sending: proposed, decided on by people, listed, watched."""
+"""Recalls before and beside sending: proposed, and decided on by people."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache import recall_rows
 from integration_assets.cache.claim_tables import AWAITED, OPEN, UNSETTLED
-from integration_assets.cache.copying import as_number, copy_out
+from integration_assets.cache.recall_lists import RecallLists
 from integration_assets.cache.recall_outbox import CHANNEL
 from integration_assets.cache.recall_rows import Change, Recall
 from integration_assets.cache.retrying import retrying
@@ -19,38 +18,6 @@ from integration_assets.domain.claims.numbering import action_id_of
 from integration_assets.domain.claims.reasons import REASONS, Art
 from integration_assets.domain.claims.rules import Asked, Claim, Refused, refused
 from integration_assets.domain.claims.states import NotPossible, Situation, State
-
-LISTED = pl.Schema(
-    {
-        "action_id": pl.Int64,
-        "claim_id": pl.Int64,
-        "reason": pl.String,
-        "state": pl.String,
-        "outcome": pl.String,
-        "creditor_ref": pl.String,
-        "customer_number": pl.String,
-        "amount": pl.String,
-        "why": pl.String,
-        "proposed_by": pl.String,
-        "proposed_at": pl.Datetime("us", "UTC"),
-        "approvals": pl.Int64,
-        "sent_at": pl.Datetime("us", "UTC"),
-        "error_number": pl.Int64,
-        "note": pl.String,
-    }
-)
-"""A recall with its claim (amount in DKK, as text), for people."""
-
-ISSUES = pl.Schema(
-    {
-        "issue_id": pl.Int64,
-        "kind": pl.String,
-        "subject": pl.String,
-        "claim_id": pl.Int64,
-        "text": pl.String,
-        "found_at": pl.Datetime("us", "UTC"),
-    }
-)
 
 _FAMILIES = """
 SELECT claim_id, main_claim_id, art, type_code, creditor_id, creditor_ref, amount, received_on, state_refund,
@@ -73,8 +40,8 @@ SELECT unnest(CAST(:ids AS bigint[])), :decision, :by, :now, :note
 _APPROVERS = """
 SELECT action_id, decided_by FROM recall_decision WHERE action_id = ANY(:ids) AND decision = 'approve'
 """
-_TOGETHER = f"""
-SELECT action_id FROM recall_action WHERE {UNSETTLED} AND delivery_id IN
+_TOGETHER = """
+SELECT action_id FROM recall_action WHERE {condition} AND delivery_id IN
   (SELECT delivery_id FROM recall_action WHERE action_id = ANY(:ids) AND delivery_id IS NOT NULL)
 """
 _SEND_AGAIN = """
@@ -83,14 +50,6 @@ UPDATE recall_delivery SET tries = 0, next_attempt_at = :now,
 WHERE delivery_id = ANY(:deliveries)
 """
 """What counted as delivered and is sent all the same gets another transaction, as what was refused does."""
-_LIST = """
-SELECT a.action_id, a.claim_id, a.reason, a.state, a.outcome, c.creditor_ref, c.customer_number, c.amount, a.why,
-  a.proposed_by, {proposed_at},
-  (SELECT count(DISTINCT d.decided_by) FROM recall_decision AS d
-   WHERE d.action_id = a.action_id AND d.decision = 'approve'),
-  {sent_at}, a.error_number, a.note
-FROM recall_action AS a LEFT JOIN claim AS c USING (claim_id) WHERE {condition} ORDER BY a.proposed_at, a.action_id
-"""
 
 
 class Decision(StrEnum):
@@ -129,11 +88,11 @@ class Decided(NamedTuple):
     sentence: str = ""
 
 
-class Recalls:
+class Recalls(RecallLists):
     """Proposals and decisions. `two_approvers`: a recall that nothing brings back needs two different people."""
 
     def __init__(self, engine: sa.Engine, *, two_approvers: bool = False) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._two_approvers = two_approvers
 
     def propose(self, wishes: Sequence[Wish], creditor_id: int, as_of: date, by: str, now: datetime) -> list[Proposed]:
@@ -159,67 +118,6 @@ class Recalls:
             query = f"SELECT action_id FROM recall_action WHERE {UNSETTLED} AND state = 'CHANNEL_STOPPED'"
             stopped = connection.scalars(sa.text(query)).all()
         return self.decide(Decision.RELEASE, list(stopped), by, now, "channel opened") if stopped else []
-
-    def listed(
-        self, states_wanted: Sequence[str] | None = None, action_ids: Sequence[int] | None = None
-    ) -> pl.DataFrame:
-        """Recalls (LISTED) of these states (default: all open ones), or these themselves."""
-        if action_ids is not None:
-            condition, parameters = "a.action_id = ANY(%s)", [list(action_ids)]
-        elif states_wanted:
-            condition, parameters = "a.state = ANY(%s)", [list(states_wanted)]
-        else:
-            condition, parameters = f"a.{OPEN}", []
-        return self._read(condition, parameters)
-
-    def from_agreements(self) -> pl.DataFrame:
-        """Recalls that events of agreements asked for and that were not sent yet: action_id, claim_id, state."""
-        query = (
-            f"SELECT action_id, claim_id, state FROM recall_action WHERE {OPEN} AND state IN ('PROPOSED', 'APPROVED') "
-            "AND origin LIKE 'agreement event %'"
-        )
-        schema = {"action_id": pl.Int64, "claim_id": pl.Int64, "state": pl.String}
-        with self._engine.connect() as connection:
-            return copy_out(connection, query, schema)
-
-    def overdue(self, before: datetime) -> pl.DataFrame:
-        """Recalls (LISTED) that were sent before an instant and have no final status."""
-        return self._read(f"a.{AWAITED} AND a.sent_at < %s", [before])
-
-    def counts(self) -> dict[str, int]:
-        """How many open recalls are in each state."""
-        query = f"SELECT state, count(*) FROM recall_action WHERE {OPEN} GROUP BY state ORDER BY state"
-        with self._engine.connect() as connection:
-            return dict(connection.execute(sa.text(query)).tuples().all())
-
-    def issues(self) -> pl.DataFrame:
-        """What a person must look at (ISSUES), the oldest first."""
-        query = (
-            f"SELECT issue_id, kind, subject, claim_id, text, {as_number('found_at', pl.Datetime)} FROM claim_issue "
-            "WHERE closed_at IS NULL ORDER BY issue_id"
-        )
-        with self._engine.connect() as connection:
-            return copy_out(connection, query, ISSUES)
-
-    def close_issues(self, issue_ids: Sequence[int], by: str, now: datetime) -> int:
-        """Closes issues that a person has settled; how many."""
-        statement = (
-            "UPDATE claim_issue SET closed_at = :now, closed_by = :by WHERE issue_id = ANY(:ids) AND closed_at IS NULL"
-        )
-        with self._engine.begin() as connection:
-            return connection.execute(sa.text(statement), {"ids": list(issue_ids), "by": by, "now": now}).rowcount
-
-    def note_issues(self, issues: Sequence[recall_rows.Issue], now: datetime) -> None:
-        """Notes what a person must look at, unless it is noted and open already."""
-        with self._engine.begin() as connection:
-            recall_rows.note_issues(connection, issues, now)
-
-    def _read(self, condition: str, parameters: Sequence[Any]) -> pl.DataFrame:
-        instants = {
-            name: f"(extract(epoch FROM a.{name}) * 1000000)::bigint AS {name}" for name in ("proposed_at", "sent_at")
-        }
-        with self._engine.connect() as connection:
-            return copy_out(connection, _LIST.format(condition=condition, **instants), LISTED, parameters)
 
     def _propose(self, wishes: Sequence[Wish], creditor_id: int, as_of: date, by: str, now: datetime) -> list[Proposed]:
         ids = sorted({wish.asked.claim_id for wish in wishes})
@@ -253,8 +151,10 @@ class Recalls:
     ) -> list[Decided]:
         with self._engine.begin() as connection:
             ids = set(action_ids)
-            if decision in (Decision.RELEASE, Decision.ASK_AGAIN):
-                ids.update(connection.scalars(sa.text(_TOGETHER), {"ids": list(action_ids)}))
+            together = {Decision.RELEASE: UNSETTLED, Decision.ASK_AGAIN: AWAITED}.get(decision)
+            if together is not None:
+                query = sa.text(_TOGETHER.format(condition=together))
+                ids.update(connection.scalars(query, {"ids": list(action_ids)}))
             recalls = recall_rows.locked(connection, ids)
             wanted = {recalls[number].situation for number in action_ids if number in recalls}
             approvers = _approvers(connection, action_ids) if decision is Decision.APPROVE else {}

@@ -52,6 +52,26 @@ def list_recalls(
 
 
 @claims.command()
+def show(
+    action: Annotated[int, typer.Argument(help="Number of a recall, as list shows it.")],
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Shows a recall and all that happened to it: who decided what, each sending with its answer, the receipts.
+
+    Exits with 2 when there is no such recall.
+    """
+    from integration_assets.cli.claims_tables import print_story
+
+    with _opened(data_dir) as (cache, authority):
+        recalls = authority.recalls(cache)
+        found, story = recalls.listed(action_ids=[action]), recalls.story(action)
+    if found.is_empty():
+        refuse(f"There is no action {action}.")
+    print_story(found, story, as_json=as_json)
+
+
+@claims.command()
 def propose(
     claim: Annotated[int, typer.Argument(help="Number of the claim (DMIFordringID).")],
     reason: Annotated[str, typer.Option(help="Reason code: FEJL, BORD, HENS, KLAG, HAFT or SMTI.")],

@@ -18,7 +18,7 @@ def serve(settings: Settings, statuses: RecallStatuses, host: str, port: int, *,
     secured: dict[str, Any] = {}
     if tls:
         secured = {
-            "ssl_certfile": settings.need("dmi_certificate"),
+            "ssl_certfile": settings.dmi_status_certificate or settings.need("dmi_certificate"),
             "ssl_ca_certs": settings.need("dmi_ca"),
             "ssl_cert_reqs": ssl.CERT_REQUIRED,
         }

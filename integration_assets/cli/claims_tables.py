@@ -14,7 +14,7 @@ _WIDTH = 160
 
 
 def print_recalls(found: pl.DataFrame, *, as_json: bool) -> None:
-    """Recalls (cache.recalls.LISTED), one a line."""
+    """Recalls (cache.recall_lists.LISTED), one a line."""
     if as_json:
         print(json.dumps(_plain(found), ensure_ascii=False, indent=2))
         return
@@ -22,8 +22,18 @@ def print_recalls(found: pl.DataFrame, *, as_json: bool) -> None:
     print(f"{found.height:,} recalls.")
 
 
+def print_story(found: pl.DataFrame, story: pl.DataFrame, *, as_json: bool) -> None:
+    """A recall (cache.recall_lists.LISTED) and what happened to it (cache.recall_lists.STORY)."""
+    if as_json:
+        print(json.dumps(_plain(found)[0] | {"story": _plain(story)}, ensure_ascii=False, indent=2))
+        return
+    _print(found.select(_SHOWN), "Recall, amount in DKK")
+    local = pl.col("at").dt.convert_time_zone("Europe/Copenhagen").dt.strftime("%Y-%m-%d %H:%M:%S")
+    _print(story.with_columns(local), "What happened to it")
+
+
 def print_issues(found: pl.DataFrame, *, as_json: bool) -> None:
-    """Issues (cache.recalls.ISSUES), one a line."""
+    """Issues (cache.recall_lists.ISSUES), one a line."""
     if as_json:
         print(json.dumps(_plain(found), ensure_ascii=False, indent=2))
         return
@@ -53,6 +63,8 @@ def _plain(found: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _print(found: pl.DataFrame, title: str) -> None:
+    if found.is_empty():
+        return
     console = Console(width=None if Console().is_terminal else _WIDTH, highlight=False)
     table = Table(title=title, title_justify="left")
     for name in found.columns:

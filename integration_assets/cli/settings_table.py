@@ -16,6 +16,9 @@ Everything is read from the environment (prefix `{PREFIX}`), then `.env`, then t
 `{PREFIX}SETTINGS_FILE` names (the sandbox writes one). Secrets belong into the environment. Lists and tables are
 given as JSON. `integration-assets settings` shows what is in force, without secrets."""
 
+_LONGEST_DEFAULT = 120
+"""Characters of a default that a table has room for."""
+
 GENERAL = "General"
 SECTIONS = {
     "lora": "The registry (LoRa)",
@@ -79,7 +82,10 @@ def _sections() -> Iterator[tuple[str, list[tuple[str, FieldInfo]]]]:
 
 def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
-    return "" if default is None else f"`{_escaped(str(default))}`"
+    if default is None:
+        return ""
+    shown = _escaped(str(default))
+    return f"`{shown}`" if len(shown) <= _LONGEST_DEFAULT else "see the guide"
 
 
 def _in_force(value: object) -> str:

@@ -1,6 +1,6 @@
 """Taking the ledger of claims in, and proposing the recalls that agreements ask for."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -33,12 +33,14 @@ class Imported:
 
 def import_ledger(store: ClaimLedger, path: Path, movements: Path | None, as_of: date) -> Imported:
     """Takes in a file of claims, and one of write-downs and write-ups where there is one. Raises UnfitFile."""
-    claims = ledger.checked_claims(_texts(path, ledger.CLAIMS), store.main_claims(), as_of)
+    raw = _texts(path, ledger.CLAIMS)
+    claims = ledger.checked_claims(raw, store.main_claims(_numbers(raw, "main_claim_id")), as_of)
     if movements is None:
         moves = ledger.Checked(pl.DataFrame(schema=ledger.MOVEMENTS), pl.DataFrame(schema=ledger.REJECTED))
     else:
-        known: Collection[int] = {*store.claims(), *claims.good["claim_id"]}
-        moves = ledger.checked_movements(_texts(movements, ledger.MOVEMENTS), known)
+        raw = _texts(movements, ledger.MOVEMENTS)
+        known = {*store.claims(_numbers(raw, "claim_id")), *claims.good["claim_id"]}
+        moves = ledger.checked_movements(raw, known)
     stored = store.take_in(claims.good, moves.good)
     return Imported(stored, pl.concat([claims.rejected, moves.rejected]))
 
@@ -103,6 +105,14 @@ def _texts(path: Path, schema: pl.Schema) -> pl.DataFrame:
     if missing := ledger.missing_columns(frame.columns, schema):
         raise UnfitFile(f"The file {path} lacks the columns {', '.join(missing)}; the ledger is as it was.")
     return frame
+
+
+def _numbers(raw: pl.DataFrame, name: str) -> list[int]:
+    """The numbers in a column of texts that may be missing; what is none is left out."""
+    if name not in raw.columns:
+        return []
+    texts = raw[name].cast(pl.String).str.strip_chars()
+    return texts.cast(pl.Int64, strict=False).drop_nulls().unique().to_list()
 
 
 def _separator(path: Path) -> str:

@@ -43,7 +43,7 @@ def take_in_folder(statuses: RecallStatuses, folder: Path, now: datetime) -> dic
 
 
 def overdue(recalls: Recalls, working_days: int, now: datetime) -> pl.DataFrame:
-    """Recalls without final status that were sent so many Danish working days ago (cache.recalls.LISTED)."""
+    """Recalls without final status that were sent so many Danish working days ago (cache.recall_lists.LISTED)."""
     last = working_days_before(now.astimezone(_DANISH_TIME).date(), working_days)
     return recalls.overdue(datetime.combine(last, time.max, _DANISH_TIME))
 

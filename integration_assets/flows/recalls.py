@@ -14,6 +14,9 @@ from integration_assets.domain.claims.error_numbers import Policy, described, po
 from integration_assets.domain.claims.messages import Fault, RecallRequest
 from integration_assets.domain.claims.numbering import ActionContent
 
+AWAY_AFTER: Final = 3
+"""Deliveries of unknown outcome in a row after which the authority counts as away."""
+
 _WHAT_NEXT: Final = {
     Policy.STOP_CHANNEL: "Nothing more is sent until: integration-assets claims release --channel.",
     Policy.MANUAL_RECONCILE: "Compare with the receipts; it is not sent again.",
@@ -56,10 +59,12 @@ def send_due(means: Means, as_of: date) -> dict[str, int]:
     """Packs all approved recalls and sends all deliveries that are due; counts of deliveries by what became of them.
 
     Counts: packed, renewed (other transaction id), sent, and each policy in small letters. Ends when nothing is due,
-    or the channel is stopped.
+    when the channel is stopped, or when the authority has been away for AWAY_AFTER deliveries in a row: the others
+    then wait for the next time, instead of a time-out each.
     """
     counts = Counter({"packed": 0, "renewed": 0, "sent": 0})
-    while True:
+    away = 0
+    while away < AWAY_AFTER:
         counts["renewed"] += means.outbox.renew(means.terms, as_of, means.clock())
         counts["packed"] += means.outbox.pack(means.terms, as_of, means.clock()) is not None
         policy = send_next(means)
@@ -67,6 +72,8 @@ def send_due(means: Means, as_of: date) -> dict[str, int]:
             return dict(counts)
         counts["sent"] += 1
         counts[policy.lower()] += 1
+        away = away + 1 if policy is Policy.RETRY_SAME_ID else 0
+    return dict(counts)
 
 
 def send_next(means: Means) -> Policy | None:

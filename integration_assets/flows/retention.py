@@ -57,8 +57,8 @@ def apply_retention(
         "installation_accounts": retention.accounts_of(ended.to_list()),
         "closed_rejections": [retention.old_rejections(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "claim_messages": [
-            retention.old_claim_messages(since(settings.claim_messages_kept_days)),
-            retention.old_recall_transactions(since(settings.claim_messages_kept_days)),
+            retention.old_claim_messages(since(settings.claims_messages_kept_days)),
+            retention.old_recall_transactions(since(settings.claims_messages_kept_days)),
         ],
         "closed_drift": [retention.old_drift(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "supervision_rows": retention.old_supervision(since(settings.closed_rejections_kept_days)),

@@ -12,7 +12,7 @@ from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cache.recalls import Decision
 from integration_assets.flows.claim_statuses import ask_again
 from integration_assets.sandbox.store import Store
-from integration_assets_tests.flows.collection import Utility
+from integration_assets_tests.flows.collection import Utility, claim_rows
 from integration_assets_tests.sandbox.handmade_recalls import EXAMPLES, Authority, authority, emptied
 
 NIGHT = "2025-11-04T02:10:00"
@@ -120,6 +120,7 @@ def test_answers_after_which_nothing_is_sent_again(utility: Utility, dmi: Author
     utility.later(days=30)
     assert utility.send()["sent"] == 0
     assert utility.rows("SELECT error_number FROM recall_action") == [(number,)]
+    assert utility.issues() == (["rejected"] if state == "AFVIST" else [])
 
 
 @pytest.mark.parametrize("number", [991, 994])
@@ -265,6 +266,15 @@ def test_nothing_is_lost_where_the_authority_is_away(cache: sa.Engine, dmi: Auth
     back.later(minutes=2)
     assert back.send()["ok"] == 1
     assert len(utility.rows("SELECT * FROM recall_transaction")) == 1
+
+
+def test_an_authority_that_is_away_is_not_waited_for_by_each_delivery(cache: sa.Engine) -> None:
+    utility = Utility(cache, "http://127.0.0.1:9", most_actions=1)
+    claims = [(number, number, "INDR", "FOFAKFY", "1.00") for number in range(1, 8)]
+    utility.hand_over(claim_rows(*claims))
+    utility.approved(*((claim[0], "FEJL") for claim in claims))
+    assert utility.send()["sent"] == 3
+    assert sorted(utility.states().values()) == ["APPROVED"] * 4 + ["RETRY_WAIT"] * 3
 
 
 def test_statuses_in_every_disorder_lead_to_the_same_end(utility: Utility, dmi: Authority) -> None:
