@@ -12,6 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from integration_assets.cache.copying import copy_in, driver, fetch
+from integration_assets.cache.retrying import retrying
 
 EVENTS: Final = pl.Schema(
     {
@@ -55,6 +56,8 @@ FOLLOWED: Final = pl.Schema(
 _READ: Final = pl.Schema(
     {"event_id": pl.Int64, **EVENTS, "outcome": pl.String, "why": pl.String, "settled_on": pl.Date}
 )
+
+_COLUMNS: Final = ", ".join("call::text" if name == "call" else name for name in _READ)
 
 _CARRIED_OUT = """
 UPDATE agreement_event AS e SET outcome = 'carried_out', why = NULL, settled_on = %(as_of)s
@@ -112,7 +115,10 @@ class AgreementEvents:
 
     def settle(self, areas: Sequence[str], as_of: date) -> int:
         """Notes what the facts' journal says was carried out, and which states were reached by it; how many events."""
-        parameters = {"areas": sorted(areas), "as_of": as_of}
+        return retrying(lambda: self._settle(sorted(areas), as_of))
+
+    def _settle(self, areas: list[str], as_of: date) -> int:
+        parameters = {"areas": areas, "as_of": as_of}
         with self._engine.begin() as connection, driver(connection).cursor() as cursor:
             settled = cursor.execute(_CARRIED_OUT, parameters).rowcount
             cursor.execute(_REACHED, parameters)
@@ -132,6 +138,9 @@ class AgreementEvents:
 
         Events of these agreements that are still open are superseded.
         """
+        retrying(lambda: self._append(events, followed))
+
+    def _append(self, events: pl.DataFrame, followed: pl.DataFrame) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.text("CREATE TEMP TABLE followed_now (LIKE agreement_followed) ON COMMIT DROP"))
             copy_in(connection, "followed_now", followed.select(list(FOLLOWED)))
@@ -149,17 +158,26 @@ class AgreementEvents:
         told = list(refusals)
         names = ("installations", "processes", "sentences")
         parameters = {name: [one[place] for one in told] for place, name in enumerate(names)}
-        with self._engine.begin() as connection, driver(connection).cursor() as cursor:
-            cursor.execute(_REFUSE, parameters)
+
+        def note() -> None:
+            with self._engine.begin() as connection, driver(connection).cursor() as cursor:
+                cursor.execute(_REFUSE, parameters)
+
+        retrying(note)
+
+    def of_installation(self, installation: str) -> pl.DataFrame:
+        """The events of an installation in the order in which they happened; columns as `read`."""
+        query = f"SELECT {_COLUMNS} FROM agreement_event WHERE installation = %s ORDER BY event_id"
+        with self._engine.connect() as connection:
+            return fetch(connection, query, _READ, [installation])
 
     def read(self, areas: Sequence[str] | None = None, *, after: int = 0) -> pl.DataFrame:
         """Events in the order in which they happened, of all areas or of these, and of higher event ids than `after`.
 
         Columns: event_id, EVENTS, outcome, why, settled_on.
         """
-        names = ", ".join("call::text" if name == "call" else name for name in _READ)
         query = (
-            f"SELECT {names} FROM agreement_event WHERE event_id > %s "
+            f"SELECT {_COLUMNS} FROM agreement_event WHERE event_id > %s "
             "AND (%s::text[] IS NULL OR supply_area = ANY(%s)) ORDER BY event_id"
         )
         wanted = None if areas is None else sorted(areas)

@@ -30,6 +30,7 @@ from integration_assets.domain.facts.store import (
     Line,
     LineKey,
     Provenance,
+    fact_of,
     first_day,
 )
 from integration_assets.domain.facts.values import Value, frozen
@@ -163,7 +164,7 @@ def _line(operand: str, pieces: Sequence[Sequence[Any]], by: Sequence[Provenance
         if kept is None:
             raise BadExchange(f"Operand {operand}: the slice from {ab} has no value.")
         if not more:
-            active.append(Slice(date.fromisoformat(ab), end, Fact(kept, by[place])))
+            active.append(Slice(date.fromisoformat(ab), end, fact_of(kept, by[place], None, False, None)))
             continue
         is_inactive, altbis, mauszug, billed = [*more, *[None] * (4 - len(more))]
         fact = Fact(

@@ -5,6 +5,7 @@ numbers, so any number of runs may work on them at once; a process id that the j
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
@@ -127,11 +128,26 @@ class Facts:
         return None if row is None else installation_of(name, row[0], row[1], operands)
 
     def slices(self, name: str) -> list[dict[str, Any]] | None:
-        """The slices of an installation as rows of the exchange format; None where nothing is stored of it."""
+        """The slices of an installation as rows of the exchange format; None where nothing is stored of it.
+
+        Raises BadExchange where they cannot be read.
+        """
         query = sa.text("SELECT slices FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
             document = connection.scalar(query, {"name": name})
-        return None if document is None else rows_of_document(document)
+        try:
+            return None if document is None else rows_of_document(document)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise BadExchange(f"The stored facts of installation {name} cannot be read: {error!r}.") from None
+
+    def on_day(self, day: date) -> list[tuple[str, str, Any]]:
+        """What holds on a day, of all installations: installation, operand, value; seasons are not told apart."""
+        query = (
+            "SELECT installation, operand, value FROM fact_slice "
+            "WHERE NOT inactive AND :day BETWEEN valid_from AND valid_to ORDER BY 1, 2"
+        )
+        with self._engine.connect() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(sa.text(query), {"day": day})]
 
     def journal(self, name: str) -> list[dict[str, Any]]:
         """The processes of an installation, the first one first: the columns of fact_journal.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SENTENCES = {
     "ended_parties": "parties whose names, numbers and contact data were blanked in deliveries",
+    "ended_agreements": "agreements on installations whose events and facts the books need no more",
     "register_answers": "answers of the registers that nobody needs",
     "vanished_rows": "rows that vanished from their source",
     "installation_accounts": "installation accounts of ended customers, and the contracts that they showed",

@@ -197,9 +197,11 @@ class Timeline(Generic[B, V]):
         own, held = self._cuts, self._values
         if start is None:
             cuts, values = (), (value,)
-        else:
+        elif own:
             place = bisect_left(own, start)
             cuts, values = (*own[:place], start), (*held[: place + 1], value)
+        else:
+            cuts, values = (start,), (held[0], value)
         if end is None:
             return Timeline(cuts, values)
         place = bisect_right(own, end)

@@ -30,11 +30,15 @@ def load_tariffs(books: TariffBooks, paths: Sequence[Path], loaded_by: str) -> L
     A file is named after its table: operands, templates, prices or products, .csv or .parquet. Raises BadConfiguration,
     with nothing written, where a file or the book as a whole cannot be used.
     """
-    stored = books.in_force()
-    document = {**(built_in() if stored is None else stored.document), **tables_of(paths)}
+    document = _with_those_in_force(books, paths)
     book = book_of(document)
     version, is_new = books.load(document, ", ".join(str(path) for path in paths), loaded_by)
     return LoadedBook(version, is_new, book)
+
+
+def checked_tariffs(books: TariffBooks, paths: Sequence[Path]) -> TariffBook:
+    """The book that `load_tariffs` would put in force; nothing is written. Raises BadConfiguration likewise."""
+    return book_of(_with_those_in_force(books, paths))
 
 
 def tariffs_in_force(books: TariffBooks, path: Path | None, loaded_by: str) -> LoadedBook:
@@ -72,6 +76,11 @@ def built_in() -> Document:
     folder = resources.files("integration_assets.flows") / "tariff_tables"
     with resources.as_file(folder) as path:
         return tables_of([path])
+
+
+def _with_those_in_force(books: TariffBooks, paths: Sequence[Path]) -> Document:
+    stored = books.in_force()
+    return {**(built_in() if stored is None else stored.document), **tables_of(paths)}
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

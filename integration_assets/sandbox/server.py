@@ -33,6 +33,7 @@ from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets.sandbox.truth_facts import TARIFFS
 
 STATE_FILE = "sandbox.json"
 HOST = "127.0.0.1"
@@ -239,7 +240,7 @@ def _write_state(
     options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str], given: Mapping[str, str]
 ) -> None:
     settings = {**options.settings, **given, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
-    settings["tariff_files"] = str(Path(__file__).parent / "data" / "tariffs")
+    settings["tariff_files"] = str(TARIFFS)
     for name, module in modules.items():
         own = getattr(module, "settings", None)
         settings |= own(urls[name], options) if own else _plain_settings(name, urls[name])

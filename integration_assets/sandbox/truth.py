@@ -17,6 +17,7 @@ from integration_assets.sandbox.town_rules import (
     installations_by_place,
     is_visible,
 )
+from integration_assets.sandbox.truth_facts import facts_today
 from integration_assets.sandbox.truth_registers import Registered, is_company
 
 Json = dict[str, Any]
@@ -32,7 +33,8 @@ def truth(store: Store) -> Json:
     Keys: base_day, day, as_of; `contacts` by number; `accounts` and `agreements` by customer number; `installations` by
     installation number; `addresses` by id, as the CRM shows them; `roles` (list); `links` (list of [customer number,
     party number]); `rejections` (list of [asset, record key, reason]); `withheld_addresses`, the ids of those that the
-    CRM must not hold. Dates are ISO texts, null is an open end; `ended` says whether the end has come.
+    CRM must not hold; `facts` by installation number and operand (see `truth_facts`). Dates are ISO texts, null is an
+    open end; `ended` says whether the end has come.
 
     Contacts say what the registers say today. Their `ended_on` is the day of death, or on which the company ceased;
     `shown_address_id` the address as the CRM shows it, which leaves out that of a protected person; `history` the
@@ -67,6 +69,7 @@ def truth(store: Store) -> Json:
         "withheld_addresses": sorted(withheld),
         "links": sorted([str(row.number), party] for row in rows for party in _linked(row)),
         "rejections": sorted(_rejections(town, registered, day) + _without_meter(rows, held, day)),
+        "facts": facts_today(rows, placed, day),
     }
 
 

@@ -333,3 +333,16 @@ def differences(town: BillingTown, cache: Cache, last: date) -> list[str]:
                 found.append(f"{installation} on {day}: {told}, and nobody ever had it")
             day += DAY
     return found
+
+
+def agreement(number: str, moved_in: date, moved_out: date | None = None, place: int = 0) -> Agreement:
+    return Agreement(number, place, moved_in, moved_out)
+
+
+def village(*agreements: Agreement) -> BillingTown:
+    """Installation 01 stands at place 0 alone, with a small meter since 2014."""
+    town = BillingTown(1, random.Random("a village"))
+    town.agreements = list(agreements)
+    town.meters = {"01": [[SMALL, date(2014, 1, 1), None]]}
+    town.place_of = {"01": 0}
+    return town

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import cast
 
 from integration_assets.domain.facts.calls import Container
 from integration_assets.domain.facts.days import moment_after
 from integration_assets.domain.facts.rules import VirtualDatePolicy
 from integration_assets.domain.facts.run import Run
-from integration_assets.domain.facts.store import NO_LINE, Binding, Contract, Fact, Line, Provenance
+from integration_assets.domain.facts.store import NO_LINE, Binding, Contract, Provenance, fact_of, line_of
 from integration_assets.domain.facts.templates import Attribute
 from integration_assets.domain.facts.values import Value
 from integration_assets.domain.facts.virtual import Circumstances
@@ -43,24 +42,22 @@ def generate(
             at = Circumstances(contract.start, contract.end, first, last)
             starts, ends = _days(run, attribute, at)
             value = value if compute is None else compute(at)
-        if binding is not Binding.CONSTANT:
-            if binding is Binding.PARAMETER:
-                value = container.get(parameter)
-            if value is None:
-                run.tell(f"{operand.name} has no value for {parameter}, nothing generated")
-                continue
-            if not fits(value):
-                run.refuse(
-                    f"{value!r} is no {operand.value_class} as operand {operand.name} ({operand.category}) needs"
-                )
+        if binding is Binding.PARAMETER:
+            value = container.get(parameter)
+        if value is None:
+            run.tell(f"{operand.name} has no value for {parameter}, nothing generated")
+            continue
+        if binding is not Binding.CONSTANT and not fits(value):
+            name, category = operand.name, operand.category
+            run.refuse(f"{value!r} is no {operand.value_class} as operand {name} ({category}) needs")
         provenance = written.get(binding)
         if provenance is None:
             provenance = written[binding] = Provenance(binding, contract.id, product, run.process_id)
         before = changed.get(key) or known.get(key, NO_LINE)
-        fact = Fact(cast("Value", value), provenance)
+        fact = fact_of(value, provenance, None, False, None)
         active = before.active
         active = active.filled(fact, starts, ends) if fill_only else active.written(starts, ends, fact)
-        changed[key] = Line(active, before.inactive)
+        changed[key] = line_of(active, before.inactive)
 
 
 def database_container(run: Run, product: str, day: date) -> Mapping[str, Value]:

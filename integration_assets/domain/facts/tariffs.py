@@ -138,6 +138,8 @@ def _complete(document: Document) -> Document:
         for number, row in enumerate(rows, 1):
             if strange := sorted(set(row) - set(columns)):
                 raise BadConfiguration(f"Table {name}, row {number}: there is no column {', '.join(strange)}.")
+            if any("\0" in text for text in row.values()):
+                raise BadConfiguration(f"Table {name}, row {number}: a cell holds the character NUL.")
         tables[name] = [{column: row.get(column, "").strip() for column in columns} for row in rows]
     return tables
 

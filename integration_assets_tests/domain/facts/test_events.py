@@ -147,3 +147,43 @@ def test_whatever_is_desired_the_contract_follows(wishes: list[AgreementState]) 
         assert contract.products == tuple(period.entry for period in wish.products)
         last_price = wish.products[-1].values["energipris"]
         assert installation.effective("ENERGIPRIS").at(contract.end) == last_price
+
+
+def facts_of(*wishes: AgreementState) -> list[tuple[object, ...]]:
+    """When which energy price holds after an agreement was followed through these states; made one where equal."""
+    installation, followed = Installation("7"), None
+    for wish in wishes:
+        told, followed = events(followed, wish)
+        for event in told:
+            installation = apply(installation, event.call, RULES, event.process_id).installation
+    return [tuple(piece) for piece in installation.effective("ENERGIPRIS")]
+
+
+JULY, APRIL = date(2025, 7, 1), date(2025, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("what", "wishes", "facts"),
+    [
+        (
+            "values corrected from the start",
+            [agreement(IN, None, CHANGED), agreement(IN, None, CHANGED, price_list="2026")],
+            [(IN, JULY, "E1"), (JULY, None, "E2")],
+        ),
+        (
+            "an end before the product change, cancelled",
+            [agreement(IN, None, CHANGED), agreement(IN, APRIL), agreement(IN, None, CHANGED)],
+            [(IN, JULY, "E1"), (JULY, None, "E2")],
+        ),
+        (
+            "an end before the product change, moved behind it",
+            [agreement(IN, None, CHANGED), agreement(IN, APRIL), agreement(IN, date(2025, 9, 1), CHANGED)],
+            [(IN, JULY, "E1"), (JULY, date(2025, 9, 1), "E2")],
+        ),
+    ],
+)
+def test_each_period_has_the_facts_of_its_product(
+    what: str, wishes: list[AgreementState], facts: list[tuple[date, date | None, object]]
+) -> None:
+    """A process runs one template over its whole generation period; the calls after it give later periods back."""
+    assert facts_of(*wishes) == facts, what
