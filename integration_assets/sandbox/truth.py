@@ -17,6 +17,7 @@ from integration_assets.sandbox.town_rules import (
     installations_by_place,
     is_visible,
 )
+from integration_assets.sandbox.truth_accounts import accounts_today
 from integration_assets.sandbox.truth_facts import facts_today
 from integration_assets.sandbox.truth_registers import Registered, is_company
 
@@ -70,6 +71,7 @@ def truth(store: Store) -> Json:
         "links": sorted([str(row.number), party] for row in rows for party in _linked(row)),
         "rejections": sorted(_rejections(town, registered, day) + _without_meter(rows, held, day)),
         "facts": facts_today(rows, placed, day),
+        "installation_accounts": accounts_today(rows, held, day),
     }
 
 
