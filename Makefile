@@ -45,6 +45,7 @@ bench: $(STAMP)
 	$(BIN)/python -m integration_assets_tests.benchmarks.register_load
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts --stored --installations 20000
+	$(BIN)/python -m integration_assets_tests.benchmarks.installation_accounts --facts
 
 clean:
 	rm -rf $(VENV) var
