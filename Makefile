@@ -46,6 +46,7 @@ bench: $(STAMP)
 	$(BIN)/python -m integration_assets_tests.benchmarks.pages
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts
 	$(BIN)/python -m integration_assets_tests.benchmarks.installation_facts --stored --installations 20000
+	$(BIN)/python -m integration_assets_tests.benchmarks.installation_accounts --facts
 
 clean:
 	rm -rf $(VENV) var

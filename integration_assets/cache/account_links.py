@@ -4,7 +4,7 @@ Links are decided under locks of the customers they concern, so any number of wo
 customer fails by is told, and the others go on.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -64,8 +64,10 @@ SELECT n.*, CAST(:reasons AS text[]), 1, now() FROM unnest(CAST(:ids AS text[]),
 """
 _OF_CUSTOMER: Final = """
 SELECT account_id FROM account_contract WHERE customer_number = :number
-UNION SELECT account_id FROM installation_account WHERE customer_number = :number
+UNION SELECT account_id FROM installation_account WHERE customer_number = :number OR party_id = ANY(:parties)
 """
+_UNLINK: Final = "DELETE FROM account_contract WHERE customer_number = :number RETURNING account_id"
+_FORGET_WAITING: Final = "DELETE FROM account_waiting WHERE customer_number = :number"
 _ERASE_UNLINKED: Final = """
 DELETE FROM installation_account AS a WHERE a.account_id = ANY(:ids)
   AND NOT EXISTS (SELECT FROM account_contract AS c WHERE c.account_id = a.account_id)
@@ -98,7 +100,7 @@ class LinkEvent(NamedTuple):
 
 
 class LinkReport(NamedTuple):
-    """Decisions by customer number and installation, and the customers (party_id) for whom nothing was done."""
+    """Decisions by customer number and installation, and the customer numbers for whom nothing was done."""
 
     decisions: Mapping[tuple[str, str], Decision]
     failures: Sequence[Failure]
@@ -136,7 +138,7 @@ class AccountLinks:
             decisions.update(retrying(lambda: self._link(together, order, new_id)))
 
         failures = [
-            Failure(failed[0][0], sentence)
+            Failure(str(failed[0][1][0].row["customer_number"]), str(failed[0][1][0].row["supply_area"]), sentence)
             for start in range(0, len(parties), CUSTOMERS_AT_ONCE)
             for failed, sentence in in_parts(parties[start : start + CUSTOMERS_AT_ONCE], act)
         ]
@@ -187,18 +189,19 @@ class AccountLinks:
             connection.execute(sa.text(_NO_LONGER_WAITING), {"customers": customers.to_list(), "areas": list(areas)})
             connection.execute(sa.text(_WAIT), {"today": today})
 
-    def erase(self, customer_number: str, *, dry_run: bool = False) -> int:
-        """Takes out what is linked to a customer number, what waits of it, and the accounts that nothing else is linked
-        to; how many rows. Accounts that show other contracts too are marked. A dry run takes all of it back."""
-        number = {"number": customer_number}
+    def erase(self, customer_number: str, parties: Collection[str], *, dry_run: bool = False) -> int:
+        """Takes out what is linked to a customer number and what waits of it; how many rows.
+
+        With it go the accounts that were linked to it, and those of `parties`, which nothing else is linked to; those
+        that show other contracts too are marked. A dry run takes all of it back.
+        """
+        number = {"number": customer_number, "parties": sorted(parties)}
         with self._engine.connect() as connection, connection.begin() as transaction:
             accounts = connection.execute(sa.text(_OF_CUSTOMER), number).scalars().all()
-            gone = sum(
-                connection.execute(sa.text(f"DELETE FROM {table} WHERE customer_number = :number"), number).rowcount
-                for table in ("account_contract", "account_waiting")
-            )
+            linked = connection.execute(sa.text(_UNLINK), number).scalars().all()
+            gone = len(linked) + connection.execute(sa.text(_FORGET_WAITING), number).rowcount
             gone += connection.execute(sa.text(_ERASE_UNLINKED), {"ids": accounts}).rowcount
-            mark_accounts(connection, accounts, Reason.LINKED)
+            mark_accounts(connection, linked, Reason.LINKED)
             if dry_run:
                 transaction.rollback()
         return gone

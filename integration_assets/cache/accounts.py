@@ -188,7 +188,7 @@ class Accounts:
         """The supply areas with marked accounts that no update has left as they were since they were marked."""
         query = sa.text(
             "SELECT DISTINCT supply_area FROM installation_account WHERE mark_reasons <> '{}'::text[] "
-            "AND left_version IS DISTINCT FROM mark_version ORDER BY 1"
+            "AND superseded_by IS NULL AND left_version IS DISTINCT FROM mark_version ORDER BY 1"
         )
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
@@ -224,7 +224,7 @@ class Accounts:
             calculated, changed, left = calculated + written, changed + differing, left + staying
 
         failures = [
-            Failure(failed["account_id"][0], sentence)
+            Failure(failed["account_id"][0], failed["supply_area"][0], sentence)
             for part in updates.iter_slices(ACCOUNTS_AT_ONCE)
             for failed, sentence in in_parts(part, act)
         ]

@@ -4,21 +4,28 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+_SPOILT = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError, ValueError)
+"""What one row may do to all the others; that a database is away is no such thing."""
 
 
 class Failure(NamedTuple):
-    """What could not be done for somebody or something, and what the database said."""
+    """What could not be done for somebody or something of a supply area, and what the database said."""
 
     key: str
+    area: str
     sentence: str
 
 
 def in_parts(part: Any, act: Callable[[Any], None]) -> Iterator[tuple[Any, str]]:
-    """Does it for all of a part at once or, where that fails, for halves of it; gives the single ones that fail."""
+    """Does it for all of a part at once or, where the data spoil that, for halves of it; gives the ones that fail.
+
+    Other errors are raised.
+    """
     try:
         act(part)
-    except (DBAPIError, psycopg.Error, ValueError) as error:
+    except _SPOILT as error:
         if len(part) == 1:
             yield part, _said(error)
             return

@@ -482,6 +482,7 @@ sa.Index(
     unique=True,
     postgresql_where=sa.text(_STANDING),
 )
+sa.Index("ix_installation_account_party_id", installation_account.c.party_id)
 sa.Index("ix_installation_account_installation", installation_account.c.installation)
 sa.Index("ix_installation_account_supply_area", installation_account.c.supply_area)
 sa.Index(

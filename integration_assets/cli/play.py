@@ -126,7 +126,7 @@ def _play(
     verdict = (
         f"{len(differences)} differences from the truth"
         if differences
-        else "LoRa, Dynamics and the facts hold the truth"
+        else "LoRa, Dynamics, facts and accounts hold the truth"
     )
     console.print(f"{verdict}; {seconds:.0f} s in all; figures in {data_dir / 'summary.json'}")
     return 1 if differences else 0
@@ -199,16 +199,24 @@ def _play_day(
 
 def _differences(sandbox: SandboxHandle) -> list[str]:
     """What the outside world and our open rejections hold otherwise than the town's truth, as sentences."""
-    from integration_assets.sandbox.verify import compare, compare_facts, compare_rejections, read_truth
+    from integration_assets.sandbox.verify import (
+        compare,
+        compare_accounts,
+        compare_facts,
+        compare_rejections,
+        read_truth,
+    )
 
     settings, truth = Settings(), read_truth(sandbox.control_url)
     cache = open_cache(settings)
     try:
         open_rejections = cache.rejections.open(None, None).select("asset", "record_key", "reason").rows()
         facts = cache.facts.on_day(date.fromisoformat(truth["as_of"]))
+        accounts = cache.accounts.rows(None).to_dicts()
     finally:
         cache.close()
     found = compare(sandbox.control_url, sandbox.systems, sandbox.settings)
     found += compare_rejections(truth, open_rejections)
     found += compare_facts(truth, facts)
+    found += compare_accounts(truth, accounts)
     return [str(difference) for difference in found]

@@ -183,7 +183,11 @@ def update_marked(
         done.calculated += report.calculated
         done.changed += report.changed
         done.left += report.left
-        done.failures += report.failures
+        shown = {row[0]: row[1:] for row in marked.select("account_id", "installation", "supply_area").iter_rows()}
+        done.failures += [
+            Failure(shown[failed.key][0] or failed.key, shown[failed.key][1], failed.sentence)
+            for failed in report.failures
+        ]
     return done
 
 
@@ -224,7 +228,7 @@ def read_market_locations(file: Path | None) -> pl.DataFrame:
 
 def worklist(cache: Cache, areas: Sequence[str], failures: Sequence[Failure]) -> pl.DataFrame:
     """What a person must look at, as rejections: data that contradict each other, living accounts without a meter,
-    numbers of no scheme, and what failed. Their key is the installation number; that of a failure, who it concerns.
+    numbers of no scheme, and what failed. Their key is the installation number; where linking failed, the customer's.
     """
     issues = cache.accounts.issues(areas).with_columns(
         pl.col("issue").str.split_exact(": ", 1).struct.rename_fields(["reason", "text"])
@@ -234,7 +238,9 @@ def worklist(cache: Cache, areas: Sequence[str], failures: Sequence[Failure]) ->
     )
     found = told.select(pl.col("installation").alias("record_key"), "reason", "text", "customer_number", "supply_area")
     failed = pl.DataFrame(
-        [(one.key, FAILED, one.sentence, None, areas[0]) for one in failures], schema=REJECTIONS, orient="row"
+        [(one.key, FAILED, one.sentence, None, one.area) for one in failures if one.area in areas],
+        schema=REJECTIONS,
+        orient="row",
     )
     return pl.concat([found.cast(REJECTIONS), failed]).unique(["record_key", "reason", "supply_area"], keep="first")
 

@@ -324,7 +324,9 @@ def _accounts(work: _Erasure) -> Erased:
     """Installation accounts, with the notes that people made on them."""
     tables = ("account_contract", "account_waiting", "installation_account")
     there = sum(len(work.rows(table)) for table in tables)
-    erased = work.cache.account_links.erase(work.number, dry_run=work.dry_run)
+    erased = work.cache.account_links.erase(
+        work.number, work.whole.identity.parties - set(work.staying), dry_run=work.dry_run
+    )
     why = "They are derived; nothing is linked to them any more."
     if there > erased:
         why = "Accounts of the same persons that show other customer numbers stay, without this one."

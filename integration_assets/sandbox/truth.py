@@ -19,6 +19,7 @@ from integration_assets.sandbox.town_rules import (
     installations_by_place,
     is_visible,
 )
+from integration_assets.sandbox.truth_accounts import accounts_today
 from integration_assets.sandbox.truth_facts import facts_today
 from integration_assets.sandbox.truth_registers import Registered, is_company
 
@@ -74,6 +75,7 @@ def truth(store: Store) -> Json:
         "rejections": sorted(_rejections(town, registered, day) + _without_meter(rows, held, day)),
         "facts": facts_today(rows, placed, day),
         **to_recall(town, Ledger(store).claims()),
+        "installation_accounts": accounts_today(rows, held, day),
     }
 
 

@@ -16,7 +16,7 @@ from integration_assets.sandbox.verify_compare import Comparison, Difference, ma
 from integration_assets.sandbox.verify_crm import compare_crm
 from integration_assets.sandbox.verify_lora import compare_registry
 
-__all__ = ["Difference", "compare", "compare_rejections", "masked", "read_truth", "report"]
+__all__ = ["Difference", "compare", "compare_accounts", "compare_rejections", "masked", "read_truth", "report"]
 
 _TRUTH_TIMEOUT_S = 300.0
 _SHOWN = 200
@@ -66,6 +66,25 @@ def compare_facts(truth: Mapping[str, Any], facts: Iterable[tuple[str, str, Any]
         if operand in operands:
             found.setdefault((installation,), dict.fromkeys(operands))[operand] = value
     comparison.objects("of installation", expected, found.items())
+    return comparison.differences
+
+
+def compare_accounts(truth: Mapping[str, Any], accounts: Iterable[Mapping[str, Any]]) -> list[Difference]:
+    """Differences between the installation accounts that should show a contract today and those that do."""
+    comparison = Comparison("installation accounts")
+    told = ("status", "contract_start", "contract_end", "meter_number", "meter_type")
+
+    def keyed(rows: Iterable[Mapping[str, Any]]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+        return [
+            (
+                (row["customer_number"], row["installation"]),
+                {name: row[name].isoformat() if hasattr(row[name], "isoformat") else row[name] for name in told},
+            )
+            for row in rows
+            if row["customer_number"] is not None and row.get("superseded_by") is None
+        ]
+
+    comparison.objects("of", dict(keyed(truth["installation_accounts"])), keyed(accounts))
     return comparison.differences
 
 

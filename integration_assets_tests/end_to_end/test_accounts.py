@@ -55,7 +55,7 @@ def seen(new_world: NewWorld) -> Seen:
         seen.stored.append(stored_accounts(world))
         with Crm(world.given) as crm:
             seen.crm.append({row[f"{TABLE[:-1]}id"]: row for row in crm.rows(TABLE)})
-        seen.differences.append(world.differences())
+        seen.differences.append(world.differences() + world.account_differences())
     mark = world.mark()
     world.run_nightly(DAYS)
     seen.again = world.requests(mark)

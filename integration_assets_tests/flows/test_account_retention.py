@@ -78,10 +78,11 @@ def test_the_accounts_of_ended_customers_go_with_what_was_delivered_of_them(file
 def test_they_are_shown_and_erased_on_request(file: OnFile) -> None:
     shown = {section.table: len(section.rows) for section in held(file.store, file.ids, "200001").sections}
     assert {table: shown[table] for table in rows(file)} == dict.fromkeys(rows(file), 1)
+    file.store.accounts.add_prospect("a prospect", file.party(ANNA), "41373559241", "5000")
     for dry_run in (True, False):
         done = erase(file.store, file.ids, "200001", TODAY, first_month=1, by="a tester", dry_run=dry_run)
         (accounts,) = [each for each in done if each.what.startswith("installation accounts")]
-        assert (accounts.erased, accounts.kept) == (3, 0)
+        assert (accounts.erased, accounts.kept) == (4, 0)
     assert rows(file) == {table: ["200003"] for table in rows(file)}
 
 

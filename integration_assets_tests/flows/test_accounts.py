@@ -183,6 +183,7 @@ def test_two_accounts_that_turn_out_to_be_one(street: Street, order: Order, stan
     assert [(row["account_id"], row["superseded_by"]) for row in superseded] == expected
     counts = street.refresh(day(1), order=order).counts
     assert {name: number for name, number in counts.items() if number} == {}
+    assert street.store.accounts.areas_to_update() == []
 
 
 def test_a_number_of_no_scheme_is_told_with_the_installation_and_not_matched_by(street: Street) -> None:
@@ -226,6 +227,9 @@ def test_a_contract_waits_for_an_installation_that_arrives_in_another_supply_are
     assert waiting(street) == [("100", "7", ["installation"])]
     assert found.select("record_key", "reason").rows() == [("7", "no_meter")]
     assert street.account("Anna", "7")["meter_number"] is None
+    street.customer("100", "Anna", 1, IN, day(30))
+    street.refresh(day(1))
+    assert street.account("Anna", "7")["contract_end"] == day(30), "what it shows does not wait"
     street.meter("7", 1, IN, meter="new", area="8000")
     street.refresh(day(2), "8000")
     assert waiting(street) == []
@@ -354,7 +358,7 @@ def test_what_the_database_refuses_of_one_account_does_not_stop_the_others(stree
             connection.execute(sa.text("ALTER TABLE installation_account DROP CONSTRAINT odd"))
     assert (refreshed.counts["accounts_failed"], refreshed.counts["accounts_calculated"]) == (1, 8)
     (failed,) = refreshed.rejections.filter(pl.col("reason") == "account_failed").to_dicts()
-    assert failed["record_key"] == str(IDS.of("installation_account", "party 4|4"))
+    assert (failed["record_key"], failed["supply_area"]) == ("4", "5000")
     assert '"odd"' in failed["text"]
     assert street.refresh(DAY).counts["accounts_calculated"] == 1
 

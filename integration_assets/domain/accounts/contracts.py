@@ -106,7 +106,8 @@ def contract_links(entities: Entities, known: pl.DataFrame) -> pl.DataFrame:
 def changes(named: pl.DataFrame, known: pl.DataFrame, customers: pl.Series) -> Changes:
     """What is different from the links of before (LINKS and account_id); of `customers` (numbers), all was named.
 
-    Where something is missing the contract is always to be decided: it waits. Rows that are equal are nowhere.
+    Where something is missing the contract is always to be decided: it waits; what it shows is revised all the same.
+    Rows that are equal are nowhere.
     """
     before = known.rename({name: f"{name} before" for name in known.columns if name not in KEY})
     compared = named.join(before, on=list(KEY), how="left")
@@ -114,15 +115,12 @@ def changes(named: pl.DataFrame, known: pl.DataFrame, customers: pl.Series) -> C
     def same(name: str) -> pl.Expr:
         return pl.col(name).eq_missing(pl.col(f"{name} before"))
 
-    is_complete = pl.col("has_relation", "is_delivered") & pl.lit(True)
-    decided = compared.filter(
-        pl.col("account_id before").is_null()
-        | ~pl.all_horizontal(is_complete)
-        | pl.any_horizontal(pl.col("party_id", "consumption_place").is_null())
-        | ~pl.all_horizontal(same(name) for name in DECIDING)
+    is_there = pl.all_horizontal(
+        "has_relation", "is_delivered", pl.col("party_id").is_not_null(), pl.col("consumption_place").is_not_null()
     )
+    is_linked_so = pl.all_horizontal(pl.col("account_id before").is_not_null(), *(same(name) for name in DECIDING))
+    decided = compared.filter(~(is_there & is_linked_so))
     shown = [name for name in LINKS if name not in KEY]
-    rest = compared.join(decided, on=list(KEY), how="anti")
-    revised = rest.filter(~pl.all_horizontal(same(name) for name in shown))
+    revised = compared.filter(is_linked_so & ~pl.all_horizontal(same(name) for name in shown))
     gone = known.filter(pl.col("customer_number").is_in(customers.implode())).join(named, on=list(KEY), how="anti")
     return Changes(decided.select(NAMED.names()), revised.select(LINKS.names()), gone.select(*KEY, "account_id"))

@@ -74,4 +74,5 @@ def test_relationships_of_both_kinds(api: Api) -> None:
         "ava_aftale",
         "ava_aktoerens_aftaler",
     )
-    assert [row["ReferencingEntity"] for row in body["OneToManyRelationships"]] == ["ava_installation"]
+    referencing = [row["ReferencingEntity"] for row in body["OneToManyRelationships"]]
+    assert referencing == ["ava_installation", "ava_installationskonto"]

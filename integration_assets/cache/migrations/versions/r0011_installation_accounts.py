@@ -65,7 +65,7 @@ def _accounts() -> None:
     )
     for column in ("installation", "market_location"):
         op.create_index(f"uq_{name}_{column}", name, ["party_id", column], unique=True, postgresql_where=_STANDING)
-    for column in ("installation", "supply_area"):
+    for column in ("party_id", "installation", "supply_area"):
         op.create_index(f"ix_{name}_{column}", name, [column])
     op.create_index(
         f"ix_{name}_marked", name, ["supply_area"], postgresql_where=sa.text("mark_reasons <> '{}'::text[]")
