@@ -138,9 +138,9 @@ def _suspects(
         try:
             return _of_pages(means, entity, means.client.change_pages(table_name(entity), select, link), looked)
         except PermanentError as error:
-            if error.status not in (400, 404, 410):
+            if error.status not in (None, 400, 404, 410):
                 raise
-            # The link is too old, or of tables as they were: the CRM has to be read as a whole.
+            # The link is too old, of tables as they were, or of another address: the CRM has to be read as a whole.
     known = set(means.cache.drifts.last_looks(SYSTEM, entity)["object_id"])
     seen: set[str] = set()
     looked.read = 0
