@@ -2,11 +2,23 @@
 
 import dagster as dg
 
-from integration_assets.assets import addresses, crm, drift, kmd_ee, lora, notifications, read_back, resolved
+from integration_assets.assets import (
+    addresses,
+    billing,
+    claims,
+    crm,
+    drift,
+    kmd_ee,
+    lora,
+    notifications,
+    read_back,
+    resolved,
+)
 from integration_assets.assets.outside import OUTSIDE
 from integration_assets.assets.supervision import supervision_assets
 from integration_assets.automation.jobs import (
     address_register,
+    claim_recalls,
     follow_relations,
     main_flow,
     register_notifications,
@@ -14,6 +26,7 @@ from integration_assets.automation.jobs import (
 )
 from integration_assets.automation.retention import retention, retention_daily
 from integration_assets.automation.schedules import (
+    claims_quarter_hourly,
     nightly,
     registers_nightly,
     registry_drift_daily,
@@ -35,6 +48,7 @@ from integration_assets.io_managers.cache import CacheIOManager
 from integration_assets.resources.address_register import AddressRegisterResource
 from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
+from integration_assets.resources.debt_authority import DebtAuthorityResource
 from integration_assets.resources.dynamics import DynamicsResource
 from integration_assets.resources.kmd_ee import KmdEeResource
 from integration_assets.resources.lora import LoraResource
@@ -44,7 +58,7 @@ from integration_assets.resources.registers import RegistersResource
 from integration_assets.resources.washing import washing_resource
 from integration_assets.settings import Settings
 
-ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm]
+ASSET_MODULES = [kmd_ee, addresses, resolved, notifications, lora, drift, read_back, crm, billing, claims]
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -62,6 +76,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             register_notifications,
             follow_relations,
             registry_reconciliation,
+            claim_recalls,
             retention,
             supervise,
         ],
@@ -71,6 +86,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             relations_nightly,
             registry_drift_daily,
             retention_daily,
+            claims_quarter_hourly,
             *supervision_schedules(folders),
         ],
         sensors=[
@@ -89,6 +105,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "business_day": BusinessDay(fixed=settings.business_day or ""),
             "kmd_ee": KmdEeResource(settings=settings),
             "lora": LoraResource(settings=settings),
+            "debt_authority": DebtAuthorityResource(settings=settings),
             "dynamics": DynamicsResource(settings=settings),
             "address_files": AddressRegisterResource(settings=settings),
             "washing": washing_resource(settings),

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     )
     utility: str = Field(default="Varme", description="Utility type (forsyningsart) of this billing system")
 
+    tariff_files: Path | None = Field(
+        default=None,
+        description="File, or folder of files, of the tariff tables (operands, templates, prices, products; CSV or "
+        "parquet) that billing goes by; unset: what `facts tariffs load` loaded last",
+    )
+
     lora_url: str | None = Field(default=None, description="Base URL of the registry (LoRa)")
     lora_organisation: str | None = Field(default=None, description="Uuid of our organisation: owner of all objects")
     lora_actor: str | None = Field(default=None, description="Uuid of the system user that virkning names as actor")
@@ -276,6 +282,39 @@ class Settings(BaseSettings):
     )
     share_protected_addresses: bool = Field(
         default=False, description="Copy registered addresses to the CRM although name and address are protected"
+    )
+
+    claims_enabled: bool = Field(
+        default=False, description="Recall claims from the debt authority; for utilities under public collection only"
+    )
+    claims_ledger: Path | None = Field(default=None, description="CSV or Parquet file of the claims handed over")
+    claims_movements: Path | None = Field(
+        default=None, description="CSV or Parquet file of write-downs and write-ups of these claims"
+    )
+    claims_two_approvals: bool = Field(
+        default=False, description="Recalls that nothing brings back (FEJL) need two different people to approve"
+    )
+    claims_messages_kept_days: int = Field(
+        default=5 * 365 + 2, ge=90, description="Days the authority's messages and settled deliveries are kept"
+    )
+    dmi_url: str | None = Field(default=None, description="Address of DMIFordringAsynkronTilbagekald, https")
+    dmi_certificate: Path | None = Field(default=None, description="Our certificate with key (one PEM file)")
+    dmi_ca: Path | None = Field(default=None, description="Certificate authority to trust, where not the system's")
+    dmi_creditor_system: str | None = Field(
+        default=None, pattern="^[0-9]{8}$", description="SE number of the creditor system, eight digits"
+    )
+    dmi_creditor_id: int | None = Field(default=None, ge=0, description="Our number as creditor (DMIFordringHaverID)")
+    dmi_max_actions_per_delivery: int = Field(default=500, ge=1, le=5000, description="Recalls of one delivery at most")
+    dmi_timeout_seconds: float = Field(default=60.0, gt=0, description="Longest wait for the authority's answer")
+    dmi_status_folder: Path | None = Field(default=None, description="Folder in which statuses are dropped as *.xml")
+    dmi_status_port: int = Field(
+        default=8443, ge=1, le=65535, description="Port of the end point that the authority posts statuses to"
+    )
+    dmi_status_certificate: Path | None = Field(
+        default=None, description="Certificate with key of that end point (one PEM file); unset: dmi_certificate"
+    )
+    dmi_answer_working_days: int = Field(
+        default=5, ge=1, description="Danish working days after which a recall without final status is told of"
     )
 
     identity_key: SecretStr | None = Field(default=None, description="Secret behind all object ids; never change it")

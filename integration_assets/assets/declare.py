@@ -89,21 +89,40 @@ def delivery_asset(
     `schema` is that of its rows where it is none of the entities of CRM or registry.
     """
     table = CRM_TABLES[entity] if system == "crm" else None
-    decorated = dg.asset(
-        key=dg.AssetKey([system, entity]),
-        group_name=system,
+    return kept_asset(
+        dg.AssetKey([system, entity]),
         description=description,
         kinds=kinds,
-        owners=OWNERS,
         ins=ins,
-        deps=list(deps),
-        partitions_def=SUPPLY_AREAS,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        metadata={
-            "dagster/column_schema": column_schema(table) if table else plain_schema(schema or REGISTRY_ROWS[entity])
-        },
+        deps=deps,
+        schema=column_schema(table) if table else plain_schema(schema or REGISTRY_ROWS[entity]),
     )
-    return _referenced(decorated)
+
+
+def kept_asset(
+    key: dg.AssetKey,
+    *,
+    description: str,
+    kinds: set[str],
+    schema: dg.TableSchema,
+    ins: Mapping[str, dg.AssetIn] | None = None,
+    deps: Sequence[dg.AssetKey] = (),
+) -> Decorator:
+    """Declares an asset by supply areas that keeps its rows itself, in tables of its own."""
+    return _referenced(
+        dg.asset(
+            key=key,
+            group_name=key.path[0],
+            description=description,
+            kinds=kinds,
+            owners=OWNERS,
+            ins=ins,
+            deps=list(deps),
+            partitions_def=SUPPLY_AREAS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            metadata={"dagster/column_schema": schema},
+        )
+    )
 
 
 def _referenced(decorated: Decorator) -> Decorator:

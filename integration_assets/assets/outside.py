@@ -21,6 +21,7 @@ KMD_EE = _outside("kmd_ee", "KMD EE: the billing system; partly hand-typed. Read
 ADDRESS_REGISTER = _outside("address_register", "Danmarks Adresseregister (DAR), by file downloads.", {"json"})
 PERSON_REGISTER = _outside("person_register", "CPR through Serviceplatformen: look-up and address search.", {"xml"})
 COMPANY_REGISTER = _outside("company_register", "CVR through Serviceplatformen.", {"xml"})
+TARIFF_FILES = _outside("tariff_files", "Tariffs as the utility keeps them: tables in CSV or parquet.", {"csv"})
 LORA = _outside(
     "lora",
     "LoRa: the OIO registry, bitemporal.",
@@ -39,8 +40,14 @@ DYNAMICS = _outside(
         for name in ("addresses", "contacts", "accounts", "customer_roles", "agreements", "installations")
     ],
 )
+DEBT_AUTHORITY = _outside(
+    "debt_authority",
+    "DMI at the debt collection authority (Gældsstyrelsen): takes recalls of claims, tells later what became of them.",
+    {"soap"},
+    [dg.AssetKey(["claims", "recalls"])],
+)
 
-OUTSIDE = [KMD_EE, ADDRESS_REGISTER, PERSON_REGISTER, COMPANY_REGISTER, LORA, DYNAMICS]
+OUTSIDE = [KMD_EE, ADDRESS_REGISTER, PERSON_REGISTER, COMPANY_REGISTER, TARIFF_FILES, LORA, DYNAMICS, DEBT_AUTHORITY]
 
 BY_SYSTEM = {
     "KMD EE": KMD_EE.key,

@@ -4,12 +4,12 @@ import dagster as dg
 
 from integration_assets.assets.supervision import COMPLETED_RUN
 
-MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm")
+MAIN_GROUPS = ("kmd_ee", "resolved", "lora", "cache", "crm", "billing")
 
 main_flow = dg.define_asset_job(
     "main_flow",
     selection=dg.AssetSelection.groups(*MAIN_GROUPS).materializable() | dg.AssetSelection.assets(COMPLETED_RUN),
-    description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM.",
+    description="A supply area from KMD EE through LoRa and the cache to Dynamics CRM, and its installations' facts.",
 )
 
 register_notifications = dg.define_asset_job(
@@ -35,4 +35,11 @@ registry_reconciliation = dg.define_asset_job(
     "registry_reconciliation",
     selection=dg.AssetSelection.assets(["drift", "lora"]),
     description="Reads objects of the registry again by turns and compares them with what was delivered.",
+)
+
+claim_recalls = dg.define_asset_job(
+    "claim_recalls",
+    selection=dg.AssetSelection.groups("claims"),
+    description="Claims under collection: the ledger taken in, recalls proposed, sent and followed. Off unless "
+    "CLAIMS_ENABLED.",
 )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from integration_assets.automation.jobs import (
+    claim_recalls,
     follow_relations,
     main_flow,
     register_notifications,
@@ -11,6 +12,7 @@ from integration_assets.automation.jobs import (
 from integration_assets.automation.sensors import range_requests
 from integration_assets.partitions import SUPPLY_AREAS
 from integration_assets.resources.business_day import AS_OF_TAG, COPENHAGEN
+from integration_assets.resources.debt_authority import DebtAuthorityResource
 
 
 @dg.schedule(cron_schedule="0 3 * * *", job=register_notifications, execution_timezone=str(COPENHAGEN))
@@ -47,4 +49,17 @@ def registry_drift_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest
     as_of = context.scheduled_execution_time.astimezone(COPENHAGEN).date()
     return dg.RunRequest(
         job_name=registry_reconciliation.name, run_key=f"drift:{as_of}", tags={AS_OF_TAG: as_of.isoformat()}
+    )
+
+
+@dg.schedule(cron_schedule="*/15 6-20 * * *", job=claim_recalls, execution_timezone=str(COPENHAGEN))
+def claims_quarter_hourly(
+    context: dg.ScheduleEvaluationContext, debt_authority: DebtAuthorityResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Recalls that were approved meanwhile, deliveries whose pause is over, and statuses that came."""
+    if not debt_authority.is_enabled:
+        return dg.SkipReason("Claims are not recalled from here (setting claims_enabled is off).")
+    at = context.scheduled_execution_time.astimezone(COPENHAGEN)
+    return dg.RunRequest(
+        job_name=claim_recalls.name, run_key=f"claims:{at.isoformat()}", tags={AS_OF_TAG: at.date().isoformat()}
     )

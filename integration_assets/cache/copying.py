@@ -46,7 +46,7 @@ def copy_parts(connection: sa.Connection, table: str, columns: Sequence[str], pa
 
 
 def copy_out(
-    connection: sa.Connection, query: str, schema: Mapping[str, Any], parameters: Sequence[Any] = ()
+    connection: sa.Connection, query: str, schema: Mapping[str, Any], parameters: Sequence[Any] | Mapping[str, Any] = ()
 ) -> pl.DataFrame:
     """The rows of `query` as a frame of `schema`; the query's columns are in the same order and of these SQL forms.
 

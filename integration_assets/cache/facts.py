@@ -4,36 +4,49 @@ A process and its journal entry are stored together or not at all. Installations
 numbers, so any number of runs may work on them at once; a process id that the journal knows is not carried out again.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from datetime import date
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
+import psycopg
 import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.exc import DataError
 
 from integration_assets.cache.copying import driver
+from integration_assets.cache.fact_rows import (
+    NotStorable,
+    documents_of,
+    encoded,
+    entry_texts,
+    installation_of,
+    journal_rows,
+    plain_call,
+    rows_of_document,
+)
 from integration_assets.cache.retrying import retrying
-from integration_assets.domain.facts.call_rows import row_of
 from integration_assets.domain.facts.calls import Call
 from integration_assets.domain.facts.engine import apply
-from integration_assets.domain.facts.exchange import contract_rows, installation_of, slice_row
 from integration_assets.domain.facts.invariants import InvariantBroken
 from integration_assets.domain.facts.operands import Operands
+from integration_assets.domain.facts.reading import BadExchange
 from integration_assets.domain.facts.rules import Rules
 from integration_assets.domain.facts.run import Refused
-from integration_assets.domain.facts.store import Entry, Installation, SliceRow
+from integration_assets.domain.facts.store import Entry, Installation
 
 INSTALLATIONS_AT_ONCE = 500
 """Installations of one transaction."""
 
 _LOCK = """
-WITH made AS (INSERT INTO installation_fact (installation) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING)
-SELECT installation, slices::text, contracts::text FROM installation_fact WHERE installation = ANY(%(names)s)
+SELECT installation, slices::text, contracts::text FROM installation_fact WHERE installation = ANY(%s)
 ORDER BY installation FOR UPDATE
 """
+_MAKE = "INSERT INTO installation_fact (installation) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _KNOWN = """
-SELECT installation, process_id, call FROM fact_journal
-WHERE installation = ANY(%(names)s) AND process_id = ANY(%(processes)s)
+SELECT j.installation, j.process_id, j.call::text
+FROM unnest(%s::text[], %s::text[]) AS asked(installation, process_id)
+JOIN fact_journal AS j ON j.installation = asked.installation AND j.process_id = asked.process_id
 """
 _WRITE = """
 UPDATE installation_fact AS f SET slices = n.slices, contracts = n.contracts, changed_at = now()
@@ -42,15 +55,21 @@ WHERE f.installation = n.installation
 """
 _NOTE = """
 COPY fact_journal
-    (installation, process_id, call, full_generation, reason, log, hooks, follow_ups, removed, added) FROM STDIN
+    (installation, process_id, full_generation, reason, call, log, hooks, follow_ups, removed, added) FROM STDIN
 """
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+"""What COPY reads otherwise."""
 
 
 class Asked(NamedTuple):
-    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again."""
+    """A call that is to be carried out on an installation, under an id that is the same whenever it is asked again.
+
+    Calls that follow each other and name the same group are all carried out, or none of them.
+    """
 
     process_id: str
     call: Call
+    group: str = ""
 
 
 class Refusal(NamedTuple):
@@ -68,6 +87,20 @@ class Done(NamedTuple):
     known: int
     refusals: tuple[Refusal, ...]
 
+    def and_then(self, other: "Done") -> "Done":
+        """Both together."""
+        return Done(self.carried_out + other.carried_out, self.known + other.known, (*self.refusals, *other.refusals))
+
+
+class _Worked(NamedTuple):
+    """What became of the calls of an installation: its number, slices and contracts as one JSON text, and the lines of
+    its journal entries; none where nothing changed."""
+
+    stored: str
+    entries: list[str]
+    known: int
+    refusals: list[Refusal]
+
 
 class Facts:
     """The tables installation_fact and fact_journal."""
@@ -78,118 +111,161 @@ class Facts:
     def carry_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
         """Carries out the calls of each installation in order. A refused call changes nothing; the next one follows.
 
-        What was done stays done where a later transaction fails; asking again goes on from there.
+        Many installations share a transaction, and none of them spoils it: one whose facts cannot be read, or stored,
+        is refused with a sentence and stays as it was. What was done stays done where a later transaction fails; asking
+        again goes on from there.
         """
-        carried_out, known = 0, 0
-        refusals: list[Refusal] = []
+        done = Done(0, 0, ())
         for names in _parts(sorted(asked), INSTALLATIONS_AT_ONCE):
-            part = {name: asked[name] for name in names}
-            done = retrying(lambda part=part: self._carry_out(part, rules))
-            carried_out, known = carried_out + done.carried_out, known + done.known
-            refusals += done.refusals
-        return Done(carried_out, known, tuple(refusals))
+            done = done.and_then(self._carried_out({name: asked[name] for name in names}, rules))
+        return done
 
     def installation(self, name: str, operands: Operands) -> Installation | None:
-        """What is stored of an installation, without its journal; None where nothing is."""
+        """What is stored of an installation, without its journal; None where nothing is. Raises BadExchange."""
         query = sa.text("SELECT slices::text, contracts::text FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
             row = connection.execute(query, {"name": name}).one_or_none()
-        return None if row is None else installation_of(name, json.loads(row[0]), json.loads(row[1]), operands)
+        return None if row is None else installation_of(name, row[0], row[1], operands)
 
     def slices(self, name: str) -> list[dict[str, Any]] | None:
-        """The slices of an installation as rows of the exchange format; None where nothing is stored of it."""
+        """The slices of an installation as rows of the exchange format; None where nothing is stored of it.
+
+        Raises BadExchange where they cannot be read.
+        """
         query = sa.text("SELECT slices FROM installation_fact WHERE installation = :name")
         with self._engine.connect() as connection:
-            return connection.scalar(query, {"name": name})
+            document = connection.scalar(query, {"name": name})
+        try:
+            return None if document is None else rows_of_document(document)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise BadExchange(f"The stored facts of installation {name} cannot be read: {error!r}.") from None
+
+    def on_day(self, day: date) -> list[tuple[str, str, Any]]:
+        """What holds on a day, of all installations: installation, operand, value; seasons are not told apart."""
+        query = (
+            "SELECT installation, operand, value FROM fact_slice "
+            "WHERE NOT inactive AND :day BETWEEN valid_from AND valid_to ORDER BY 1, 2"
+        )
+        with self._engine.connect() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(sa.text(query), {"day": day})]
 
     def journal(self, name: str) -> list[dict[str, Any]]:
-        """The processes of an installation, the first one first: the columns of fact_journal."""
+        """The processes of an installation, the first one first: the columns of fact_journal.
+
+        What they removed and added as rows of the exchange format.
+        """
         query = sa.text("SELECT * FROM fact_journal WHERE installation = :name ORDER BY entry_id")
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query, {"name": name}).mappings()]
+            rows = connection.execute(query, {"name": name}).mappings()
+            return [dict(row) | {side: journal_rows(row[side]) for side in ("removed", "added")} for row in rows]
+
+    def _carried_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
+        """Carries out a part in one transaction, or where PostgreSQL cannot store it in smaller ones."""
+        try:
+            return retrying(lambda: self._carry_out(asked, rules))
+        except (DataError, psycopg.DataError) as error:
+            names = list(asked)
+            if len(names) == 1:
+                why = f"Installation {names[0]}: what would come of it cannot be stored ({_first_line(error)})."
+                return Done(0, 0, tuple(Refusal(names[0], one.process_id, why) for one in asked[names[0]]))
+        half = len(names) // 2
+        first = self._carried_out({name: asked[name] for name in names[:half]}, rules)
+        return first.and_then(self._carried_out({name: asked[name] for name in names[half:]}, rules))
 
     def _carry_out(self, asked: Mapping[str, Sequence[Asked]], rules: Rules) -> Done:
-        names = list(asked)
-        processes = sorted({one.process_id for calls in asked.values() for one in calls})
-        changed: list[Installation] = []
-        entries: list[tuple[str, Entry]] = []
-        refusals: list[Refusal] = []
-        known = 0
         with self._engine.begin() as connection, driver(connection).cursor() as cursor:
-            stored = {name: (slices, contracts) for name, slices, contracts in self._locked(cursor, names)}
-            noted = cursor.execute(_KNOWN, {"names": names, "processes": processes}).fetchall()
-            before = {(installation, process_id): call for installation, process_id, call in noted}
-            for name, calls in asked.items():
-                slices, contracts = (json.loads(text) for text in stored[name])
-                first = installation = installation_of(name, slices, contracts, rules.operands)
-                for process_id, call in calls:
-                    earlier = before.get((name, process_id))
-                    if earlier is not None and earlier == json.loads(_json(row_of(call))):
-                        known += 1
-                        continue
-                    if earlier is not None:
-                        refusals.append(Refusal(name, process_id, f"Process {process_id} was another call."))
-                        continue
-                    try:
-                        outcome = apply(installation, call, rules, process_id)
-                    except (Refused, InvariantBroken) as error:
-                        refusals.append(Refusal(name, process_id, str(error)))
-                        continue
-                    installation = outcome.installation
-                    if outcome.repeated:
-                        known += 1
-                    else:
-                        entries.append((name, outcome.entry))
-                if installation is not first:
-                    changed.append(installation)
-            if entries:
-                cursor.execute(_WRITE, [_written(changed)])
+            stored = _locked(cursor, list(asked))
+            pairs = [(name, one.process_id) for name, calls in asked.items() for one in calls]
+            known: dict[str, dict[str, Any]] = {}
+            for name, process_id, call in cursor.execute(_KNOWN, [list(column) for column in zip(*pairs, strict=True)]):
+                known.setdefault(name, {})[process_id] = from_json(call)
+            worked = [_worked(name, stored[name], calls, known.get(name, {}), rules) for name, calls in asked.items()]
+            changed = [one for one in worked if one.entries]
+            if changed:
+                cursor.execute(_WRITE, [f"[{','.join(one.stored for one in changed)}]"])
                 with cursor.copy(_NOTE) as copy:
-                    for name, entry in entries:
-                        copy.write_row(_noted(name, entry))
-        return Done(len(entries), known, tuple(refusals))
-
-    @staticmethod
-    def _locked(cursor: Any, names: list[str]) -> list[tuple[str, str, str]]:
-        """Each installation with its slices and contracts as JSON, locked; those that were not there are made."""
-        rows = cursor.execute(_LOCK, {"names": names}).fetchall()
-        if len(rows) < len(names):  # what the statement itself has made it does not see
-            rows = cursor.execute(_LOCK, {"names": names}).fetchall()
-        return rows
+                    copy.write("".join(entry for one in changed for entry in one.entries))
+        refusals = tuple(refusal for one in worked for refusal in one.refusals)
+        return Done(sum(len(one.entries) for one in worked), sum(one.known for one in worked), refusals)
 
 
-def _written(installations: Sequence[Installation]) -> str:
-    return _json(
-        [
-            {"installation": one.id, "slices": [_row(row) for row in one.rows()], "contracts": contract_rows(one)}
-            for one in installations
+def _locked(cursor: Any, names: list[str]) -> dict[str, tuple[str, str]]:
+    """Slices and contracts of each installation as JSON, locked; those that were not there are made."""
+    rows = cursor.execute(_LOCK, [names]).fetchall()
+    if len(rows) < len(names):
+        cursor.execute(_MAKE, [sorted(set(names) - {row[0] for row in rows})])
+        rows = cursor.execute(_LOCK, [names]).fetchall()
+    return {name: (slices, contracts) for name, slices, contracts in rows}
+
+
+def _worked(
+    name: str, stored: tuple[str, str], asked: Sequence[Asked], noted: Mapping[str, Any], rules: Rules
+) -> _Worked:
+    """Carries out the calls of one installation in memory; `noted` are those of their processes that were before."""
+    try:
+        installation = installation_of(name, *stored, rules.operands)
+    except BadExchange as error:
+        why = f"Installation {name}: its stored facts cannot be read, and stay as they are. {error}"
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
+    entries: list[Entry] = []
+    refusals: list[Refusal] = []
+    known = 0
+    for _group, members in groupby(asked, key=lambda one: one.group or one.process_id):
+        calls = list(members)
+        before = [
+            one
+            for one in calls
+            if one.process_id in noted and noted[one.process_id] == from_json(encoded(plain_call(one.call)))
         ]
-    )
+        known += len(before)
+        tried, done, why = installation, list[Entry](), ""
+        for process_id, call, _of in (one for one in calls if one not in before):
+            if process_id in noted:
+                why = f"Process {process_id} was another call."
+                break
+            try:
+                outcome = apply(tried, call, rules, process_id)
+            except (Refused, InvariantBroken) as error:
+                why = str(error)
+                break
+            if outcome.repeated:
+                known += 1
+            else:
+                tried = outcome.installation
+                done.append(outcome.entry)
+        if why:
+            refusals += [Refusal(name, one.process_id, why) for one in calls if one not in before]
+        else:
+            installation = tried
+            entries += done
+    if not entries:
+        return _Worked("", [], known, refusals)
+    try:
+        lines = [_noted(name, entry) for entry in entries]
+        slices, contracts = documents_of(installation)
+        told = f'{{"installation":{encoded(name)},"slices":{slices},"contracts":{contracts}}}'
+        return _Worked(told, lines, known, refusals)
+    except NotStorable as error:
+        why = f"Installation {name}: its facts cannot be stored, {error}. They stay as they were."
+        return _Worked("", [], 0, [Refusal(name, one.process_id, why) for one in asked])
 
 
-def _noted(name: str, entry: Entry) -> tuple[object, ...]:
-    """The columns of a journal entry, JSON as text."""
-    removed: list[dict[str, Any]] = []
-    added: list[dict[str, Any]] = []
-    for change in entry.changes:
-        gone, new = change.difference
-        removed += [_row(row) for row in gone]
-        added += [_row(row) for row in new]
-    followed = [[one.point, one.contract, one.old.isoformat(), one.new.isoformat()] for one in entry.followed]
-    documents = (entry.log, followed, [row_of(call) for call in entry.follow_ups], removed, added)
-    call = _json(row_of(entry.call))
-    return name, entry.process_id, call, entry.full_generation, entry.reason, *map(_json, documents)
+def _is_same(call: Call, noted: object) -> bool:
+    """Whether the journal has noted this very call."""
+    return noted == from_json(encoded(plain_call(call)))
 
 
-def _row(row: SliceRow) -> dict[str, Any]:
-    told = slice_row(row)
-    if row.fact.cut_by_move_out:
-        told["mauszug"] = True
-    return told
+def _noted(name: str, entry: Entry) -> str:
+    """A journal entry as a line of COPY."""
+    generation = "\\N" if entry.full_generation is None else str(entry.full_generation)
+    texts = (name, entry.process_id, None, entry.reason, *entry_texts(entry))
+    told = [generation if text is None else text.translate(_ESCAPED) for text in texts]
+    return "\t".join(told) + "\n"
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=float).encode
-"""JSON as the tables keep it; decimal numbers as JSON's."""
+def _first_line(error: Exception) -> str:
+    """What PostgreSQL says, without the values."""
+    return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def _parts(names: Sequence[str], size: int) -> Iterator[list[str]]:

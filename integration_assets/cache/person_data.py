@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from integration_assets.cache import payloads
 from integration_assets.cache.cipher import Cipher
+from integration_assets.cache.fact_retention import facts_of
 from integration_assets.cache.locks import lock_key
 from integration_assets.cache.tables import metadata
 from integration_assets.domain.schema import EntityTable
@@ -90,6 +91,7 @@ def sections(
     `answers` are further register answers (service, subject), which mention one of the numbers.
     """
     found: list[Section] = []
+    facts = facts_of(connection, identity.customer_number)
     for table in metadata.sorted_tables:
         conditions = _conditions(table, identity)
         rows = _selected(connection, cipher, table.name, conditions) if conditions else []
@@ -101,6 +103,7 @@ def sections(
         if table.name == "address_decision":
             query = sa.text(f"SELECT * FROM address_decision WHERE {_WASHED_TO} ORDER BY kind, normalized")
             rows = [dict(row) for row in connection.execute(query, {"texts": sorted(identity.texts)}).mappings()]
+        rows = facts.get(table.name, rows)
         if rows:
             found.append(Section(table.name, rows))
     return found

@@ -59,6 +59,17 @@ def old_rejections(before: date) -> Expired:
     return Expired("rejection", "closed_on < :before", {"before": before})
 
 
+def old_claim_messages(before: datetime) -> Expired:
+    """Messages of the debt authority that came before an instant."""
+    return Expired("claim_message", "received_at < :before", {"before": before})
+
+
+def old_recall_transactions(before: datetime) -> Expired:
+    """Messages to the debt authority that were made before an instant, and whose delivery is not sent any more."""
+    waiting = "SELECT transaction_id FROM recall_delivery WHERE next_attempt_at IS NOT NULL OR outcome <> 'DELIVERED'"
+    return Expired("recall_transaction", f"made_at < :before AND transaction_id NOT IN ({waiting})", {"before": before})
+
+
 def old_drift(before: date) -> Expired:
     """Drift closed before a day."""
     return Expired("drift", "closed_on < :before", {"before": before})

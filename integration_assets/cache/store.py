@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from integration_assets.cache import snapshots
 from integration_assets.cache.acknowledgements import Acknowledgements
 from integration_assets.cache.adoptions import Adoptions
+from integration_assets.cache.agreement_events import AgreementEvents
 from integration_assets.cache.alarms import Alarms
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.corrections import Corrections
 from integration_assets.cache.deliveries import Deliveries
 from integration_assets.cache.drift import Drifts
+from integration_assets.cache.facts import Facts
 from integration_assets.cache.following import Following
 from integration_assets.cache.interactions import InteractionStates
 from integration_assets.cache.journal import Journal
@@ -21,6 +23,7 @@ from integration_assets.cache.mail_outbox import MailOutbox
 from integration_assets.cache.merge import read_partition
 from integration_assets.cache.register_answers import RegisterAnswers
 from integration_assets.cache.rejections import Rejections
+from integration_assets.cache.tariff_books import TariffBooks
 from integration_assets.cache.washings import Washings
 from integration_assets.cache.worklist import Worklist
 from integration_assets.domain.schema import EntityTable
@@ -82,6 +85,21 @@ class Cache:
     def corrections(self) -> Corrections:
         """What operators corrected of the past."""
         return Corrections(self.engine)
+
+    @cached_property
+    def agreement_events(self) -> AgreementEvents:
+        """What happened to agreements, and how far each of them is followed."""
+        return AgreementEvents(self.engine)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Facts of installations, and the journal of the processes that wrote them."""
+        return Facts(self.engine)
+
+    @cached_property
+    def tariff_books(self) -> TariffBooks:
+        """Operands, templates and prices, in every version that was in force."""
+        return TariffBooks(self.engine)
 
     @cached_property
     def washings(self) -> Washings:

@@ -356,16 +356,18 @@ history_correction = sa.Table(
     sa.Column("corrected_at", _INSTANT, nullable=False),
 )
 """What operators corrected of the past: from which day on (null: always) a field of a registry object has its value."""
+
 installation_fact = sa.Table(
     "installation_fact",
     metadata,
     sa.Column("installation", sa.Text, primary_key=True),
-    sa.Column("slices", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    sa.Column("slices", JSONB, nullable=False, server_default=sa.text("""'{"by": [], "lines": []}'::jsonb""")),
     sa.Column("contracts", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
     sa.Column("changed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
 )
 """The facts of an installation as one value, since each process reads and writes them as a whole: slices with their
-provenance and contracts, in the rows of the exchange format. The view `fact_slice` shows them one by one."""
+provenance as `cache.fact_rows` writes them, contracts in the rows of the exchange format. The view `fact_slice` shows
+the slices one by one."""
 
 fact_journal = sa.Table(
     "fact_journal",
@@ -501,3 +503,81 @@ sa.Index(
     mail_outbox.c.next_attempt_at,
     postgresql_where=sa.text("state IN ('queued', 'sending')"),
 )
+
+agreement_event = sa.Table(
+    "agreement_event",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("process_id", sa.Text, nullable=False),
+    sa.Column("installation", sa.Text, nullable=False),
+    sa.Column("agreement_id", sa.Text, nullable=False),
+    sa.Column("customer_number", sa.Text, nullable=False),
+    sa.Column("contract", sa.Text, nullable=False),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("moved_in_before", sa.Date),
+    sa.Column("moved_out_before", sa.Date),
+    sa.Column("moved_in", sa.Date, nullable=False),
+    sa.Column("moved_out", sa.Date),
+    sa.Column("product_before", sa.Text),
+    sa.Column("product", sa.Text),
+    sa.Column("call", JSONB, nullable=False),
+    sa.Column("seen_on", sa.Date, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("why", sa.Text),
+    sa.Column("settled_on", sa.Date),
+    sa.UniqueConstraint("installation", "process_id", name="uq_agreement_event_process"),
+)
+"""What happened to agreements, one row per installation and call, in the order of happening; rows are only added.
+
+`kind` is the process (new_contract, move_out, change_move_out_date, cancel_contract_end, change_move_in_date,
+cancel_contract_start: annulled, product_change, product_change_cancel, contract_change), `day` the first day that it
+changes. Dates are half-open and those of the agreement, before and after; an annulled one ends on the day on which it
+began. All calls of one `revision` of a contract are carried out, or none. `seen_on` is the business day on which the
+change was seen; `outcome` is waiting, carried_out, refused (with `why`; tried again), or superseded: another change
+came before it was carried out."""
+sa.Index("ix_agreement_event_customer_number", agreement_event.c.customer_number)
+sa.Index(
+    "ix_agreement_event_open",
+    agreement_event.c.supply_area,
+    agreement_event.c.installation,
+    postgresql_where=sa.text("outcome IN ('waiting', 'refused')"),
+)
+
+agreement_followed = sa.Table(
+    "agreement_followed",
+    metadata,
+    sa.Column("customer_number", sa.Text, primary_key=True),
+    sa.Column("installation", sa.Text, primary_key=True),
+    sa.Column("agreement_id", sa.Text, nullable=False),
+    sa.Column("supply_area", sa.Text, nullable=False),
+    sa.Column("wanted", sa.Text, nullable=False),
+    sa.Column("wanted_life", sa.Integer, nullable=False),
+    sa.Column("reached", sa.Text),
+    sa.Column("reached_life", sa.Integer),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("seen_on", sa.Date, nullable=False),
+)
+"""Each agreement on each of its installations: the state that its events lead to, and the last one they have led to.
+
+States are told as `domain.facts.agreements` does; the life counts how often the agreement began anew after it had been
+annulled, the revision how often its events were derived."""
+sa.Index("ix_agreement_followed_supply_area", agreement_followed.c.supply_area)
+sa.Index("ix_agreement_followed_installation", agreement_followed.c.installation)
+
+tariff_book = sa.Table(
+    "tariff_book",
+    metadata,
+    sa.Column("version", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("document", JSONB, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("loaded_by", sa.Text, nullable=False),
+    sa.Column("loaded_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+)
+"""Operands, master data templates, prices and the assignment of products: every version that was ever in force.
+
+The one with the highest number is in force; `document` has the rows of each of the four tables. The view
+`tariff_price` shows the prices in force."""

@@ -9,6 +9,7 @@ from integration_assets.cli.accounts import accounts
 from integration_assets.cli.addresses import addresses
 from integration_assets.cli.cache_keys import keys
 from integration_assets.cli.check import check
+from integration_assets.cli.claims import claims
 from integration_assets.cli.facts import facts
 from integration_assets.cli.person import person
 from integration_assets.cli.registry import registry
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(accounts, name="accounts")
 app.add_typer(addresses, name="addresses")
 app.add_typer(check, name="check")
+app.add_typer(claims, name="claims")
 app.add_typer(facts, name="facts")
 app.add_typer(keys, name="keys")
 app.add_typer(person, name="person")

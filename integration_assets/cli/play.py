@@ -123,7 +123,11 @@ def _play(
     (data_dir / "summary.json").write_text(json.dumps(report, indent=2, ensure_ascii=False))
     for text in differences[:DIFFERENCES_SHOWN]:
         console.print(f"[red]difference:[/red] {text}", highlight=False)
-    verdict = f"{len(differences)} differences from the truth" if differences else "LoRa and Dynamics hold the truth"
+    verdict = (
+        f"{len(differences)} differences from the truth"
+        if differences
+        else "LoRa, Dynamics and the facts hold the truth"
+    )
     console.print(f"{verdict}; {seconds:.0f} s in all; figures in {data_dir / 'summary.json'}")
     return 1 if differences else 0
 
@@ -195,14 +199,16 @@ def _play_day(
 
 def _differences(sandbox: SandboxHandle) -> list[str]:
     """What the outside world and our open rejections hold otherwise than the town's truth, as sentences."""
-    from integration_assets.sandbox.verify import compare, compare_rejections, read_truth
+    from integration_assets.sandbox.verify import compare, compare_facts, compare_rejections, read_truth
 
-    settings = Settings()
+    settings, truth = Settings(), read_truth(sandbox.control_url)
     cache = open_cache(settings)
     try:
         open_rejections = cache.rejections.open(None, None).select("asset", "record_key", "reason").rows()
+        facts = cache.facts.on_day(date.fromisoformat(truth["as_of"]))
     finally:
         cache.close()
     found = compare(sandbox.control_url, sandbox.systems, sandbox.settings)
-    found += compare_rejections(read_truth(sandbox.control_url), open_rejections)
+    found += compare_rejections(truth, open_rejections)
+    found += compare_facts(truth, facts)
     return [str(difference) for difference in found]

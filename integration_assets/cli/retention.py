@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 SENTENCES = {
     "ended_parties": "parties whose names, numbers and contact data were blanked in deliveries",
+    "ended_agreements": "agreements on installations whose events and facts the books need no more",
     "register_answers": "answers of the registers that nobody needs",
     "vanished_rows": "rows that vanished from their source",
     "closed_rejections": "closed rejections",
+    "claim_messages": "messages from and to the debt authority",
     "closed_drift": "objects that once differed from what was delivered",
     "journal_rows": "rows of the journal",
     "audit_rows": "rows of the audit",

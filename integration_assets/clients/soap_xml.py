@@ -26,7 +26,8 @@ def parse(content: bytes) -> Element:
 
 def local(element: Element) -> str:
     """The name without namespace; empty for comments. Versions of the contracts differ in the namespace only."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def child(element: Element | None, *path: str) -> Element | None:

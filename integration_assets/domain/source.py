@@ -24,6 +24,7 @@ from integration_assets.domain.tables import KMD_CUSTOMERS, KMD_INSTALLATIONS
 
 __all__ = [
     "ALTERNATIVE_COLUMNS",
+    "ANNULLED",
     "INSTALLATION_COLUMNS",
     "KUNDE_COLUMNS",
     "REJECTIONS",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 UNKNOWN_AREA: Final = "unknown"
+ANNULLED: Final = "annulled_move_in"
+"""Reason of the rejection of rows that move out on or before their move-in: no agreement comes of them."""
 EXCLUDED_SETTLEMENT_GROUP: Final = "999"
 """Rows of this settlement group (AfregningsgrpNr) are never exported: a wish of the utility, November 2017."""
 
@@ -84,9 +87,9 @@ def supply_area(postcode: str, digits: int) -> pl.Expr:
 def clean_customers(raw: pl.DataFrame, digits: int) -> Cleaned:
     """The customers of a raw frame (columns of KUNDE_COLUMNS), as rows of `kmd_ee/customers`.
 
-    Rejected are rows without customer number (no_customer_number), without readable dates or with a move-out on or
-    before the move-in, which is an annulled move-in (unreadable_dates), and all but the latest move-in where one
-    customer number stands on several rows (duplicate_customer_number).
+    Rejected are rows without customer number (no_customer_number), without readable dates (unreadable_dates), with a
+    move-out on or before the move-in (ANNULLED), and all but the latest move-in where one customer number stands on
+    several rows (duplicate_customer_number).
     """
     plain = _plain(raw, ("Tilflytningsdato", "Fraflytningsdato"))
     area = supply_area("Postnr", digits)
@@ -104,7 +107,7 @@ def clean_customers(raw: pl.DataFrame, digits: int) -> Cleaned:
         .when(pl.col("moved_in").is_null() | pl.col("_Fraflytningsdato_unreadable"))
         .then(pl.lit("unreadable_dates"))
         .when(pl.col("moved_out") <= pl.col("moved_in"))
-        .then(pl.lit("unreadable_dates"))
+        .then(pl.lit(ANNULLED))
         .alias("reason"),
         pl.when(~keyed)
         .then(pl.format("A row of {} has no customer number (Kundenr).", place))

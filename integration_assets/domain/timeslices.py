@@ -193,7 +193,19 @@ class Timeline(Generic[B, V]):
         """One value from start to end, whatever held there before; itself for an empty period."""
         if start is not None and end is not None and not start < end:
             return self
-        return self._spliced(start, end, (), (value,))
+        # As `_spliced`, without the care for gaps that a value needs none of: processes write more than all else.
+        own, held = self._cuts, self._values
+        if start is None:
+            cuts, values = (), (value,)
+        elif own:
+            place = bisect_left(own, start)
+            cuts, values = (*own[:place], start), (*held[: place + 1], value)
+        else:
+            cuts, values = (start,), (held[0], value)
+        if end is None:
+            return Timeline(cuts, values)
+        place = bisect_right(own, end)
+        return Timeline((*cuts, end, *own[place:]), (*values, *held[place:]))
 
     def without(self, start: B | None, end: B | None) -> "Timeline[B, V]":
         """Nothing from start to end; slices that reach over a border are cut there."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from integration_assets.cache import person_data, retention
+from integration_assets.cache import fact_retention, person_data, retention
 from integration_assets.cache.person_data import Identity, Section
 from integration_assets.cache.register_answers import Lookup
 from integration_assets.cache.store import Cache
@@ -121,6 +121,7 @@ def erase(
         _address_texts,
         _payloads,
         _relations,
+        _facts,
         _rows,
         _rejections,
         _corrections,
@@ -271,6 +272,20 @@ def _relations(work: _Erasure) -> Erased:
             if mine.height:
                 work.cache.deliveries.desire("lora", entity, ended(mine, work.deleted_on))
     return Erased("customer relation, roles and agreements as delivered", 0, len(kept), why)
+
+
+def _facts(work: _Erasure) -> Erased:
+    """Events of the agreements, and the facts of installations that were written for them."""
+    known = fact_retention.agreements_of(work.cache.engine, work.number)
+    ends = {agreement: min(work.deleted_on or day or work.as_of, day or work.as_of) for agreement, day in known}
+    until = {agreement: kept_for_the_books_until(end, work.first_month) for agreement, end in ends.items()}
+    over = [agreement for agreement, day in until.items() if day <= work.as_of]
+    if not work.dry_run:
+        fact_retention.forget_agreements(work.cache.engine, over)
+    why = "They name the customer number, dates and prices, and no person."
+    if later := sorted(day for day in until.values() if day > work.as_of):
+        why += f" The books need what was billed by them until {later[-1]}; they go by themselves then."
+    return Erased("events of agreements and facts of installations", len(over), len(known) - len(over), why)
 
 
 def _rows(work: _Erasure) -> Erased:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 
-from integration_assets.cache import person_data, retention
+from integration_assets.cache import fact_retention, person_data, retention
 from integration_assets.cache.store import Cache
 from integration_assets.domain.crm.fields import CRM_TABLES
 from integration_assets.domain.identity import ObjectIds
@@ -55,13 +55,22 @@ def apply_retention(
             since(settings.vanished_rows_kept_days), needed.parties.to_list(), undated.to_list()
         ),
         "closed_rejections": [retention.old_rejections(as_of - timedelta(days=settings.closed_rejections_kept_days))],
+        "claim_messages": [
+            retention.old_claim_messages(since(settings.claims_messages_kept_days)),
+            retention.old_recall_transactions(since(settings.claims_messages_kept_days)),
+        ],
         "closed_drift": [retention.old_drift(as_of - timedelta(days=settings.closed_rejections_kept_days))],
         "supervision_rows": retention.old_supervision(since(settings.closed_rejections_kept_days)),
         "journal_rows": [retention.old_journal(since(settings.journal_kept_days))],
         "audit_rows": [retention.old_audit(since(settings.audit_kept_days))],
     }
+    over = not_needed_if_ended_before(as_of, settings.accounting_year_first_month)
+    agreements = fact_retention.ended_agreements(cache.engine, over)
+    if not dry_run:
+        fact_retention.forget_agreements(cache.engine, agreements)
     return {
         "ended_parties": len(ended),
+        "ended_agreements": len(agreements),
         "register_answers": answers,
         **{name: sum(remove(cache.engine, each) for each in expired) for name, expired in plain.items()},
         "address_texts": remove(cache.engine, _unused_texts(cache)),

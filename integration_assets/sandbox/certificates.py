@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+KEYS_FOLDER = "sandbox_tls"
+"""Name of the folder, in the data directory of a sandbox."""
+
 _VALID_FOR = timedelta(days=3650)
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 _USAGES = (

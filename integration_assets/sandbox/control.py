@@ -12,10 +12,13 @@ from json import JSONDecodeError
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from integration_assets.sandbox.claims_ledger import write_ledger
+from integration_assets.sandbox.debt_authority.ledger import CLAIMS
 from integration_assets.sandbox.event_outbox import DeliveryOrder, EventOutbox
 from integration_assets.sandbox.faults import FaultPlan, Faults
 from integration_assets.sandbox.mail import MailBox, switches_of
@@ -47,8 +50,17 @@ class Control:
         self.mailbox = MailBox()
         self.registry_url: str | None = None
         """Where the registry answers, once it is served."""
+        self._system_routes: list[Mount] = []
+        self._resets: list[Callable[[], None]] = [outbox.clear]
         # Building a town and playing a day read and write the whole store: one at a time.
         self._town_lock = asyncio.Lock()
+
+    def add_systems(self, states: Mapping[str, State]) -> None:
+        """Take over what systems bring along for the control system (`systems`), by name. Before `application`."""
+        for name, state in states.items():
+            self._system_routes.append(Mount(f"/{name}", routes=getattr(state, "control_routes", [])))
+            if (reset := getattr(state, "reset", None)) is not None:
+                self._resets.append(reset)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -64,11 +76,13 @@ class Control:
             ("/deliver-events", self.deliver_events, "POST"),
             ("/town", self.build_town, "POST"),
             ("/day", self.play_day, "POST"),
+            ("/annulments", self.annul, "POST"),
             ("/original", self.fill_registry, "POST"),
             ("/truth", self.truth, "GET"),
             ("/reset", self.reset, "POST"),
         ]
-        return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
+        own = [Route(path, endpoint, methods=[method]) for path, endpoint, method in routes]
+        return Starlette(routes=[*own, *self._system_routes])
 
     async def health(self, _request: Request) -> Response:
         """Process id and the systems that run."""
@@ -154,9 +168,11 @@ class Control:
         seed = (body or {}).get("seed", self._options.seed)
         if body is None or not isinstance(customers, int) or not isinstance(seed, int):
             return _refusal('expected {"customers": number, "seed": number}')
-        # Subscriptions and deliveries were about the people of the town that goes.
-        await asyncio.to_thread(self._outbox.clear)
-        return await self._town("build", self._store, self._options.kmd_ee_url, customers, seed)
+        # Subscriptions, deliveries and statuses were about the people of the town that goes.
+        await asyncio.to_thread(self._put_away)
+        answer = await self._town("build", self._store, self._options.kmd_ee_url, customers, seed)
+        await asyncio.to_thread(write_ledger, self._store, self._options.data_dir, CLAIMS)
+        return answer
 
     async def play_day(self, request: Request) -> Response:
         """Play a day of the town: `{"day": k}`."""
@@ -164,6 +180,17 @@ class Control:
         if body is None or not isinstance(body.get("day"), int):
             return _refusal('expected {"day": number}')
         return await self._town("play_day", self._store, self._options.kmd_ee_url, body["day"])
+
+    async def annul(self, request: Request) -> Response:
+        """Annul agreements: `{"customers": [number, ...]}`, or `{"count": n}` of those with claims; which they were."""
+        body = await _object(request)
+        customers, count = (body or {}).get("customers", []), (body or {}).get("count", 0)
+        if body is None or not isinstance(customers, list) or not isinstance(count, int):
+            return _refusal('expected {"customers": [number, ...]} or {"count": number}')
+        try:
+            return await self._town("annul", self._store, self._options.kmd_ee_url, list(map(int, customers)), count)
+        except LookupError as error:
+            return _refusal(str(error))
 
     async def fill_registry(self, request: Request) -> Response:
         """Fill the registry from the town as AVA's first integration did: `{"seed": number}`; what it left there."""
@@ -190,13 +217,17 @@ class Control:
     async def reset(self, _request: Request) -> Response:
         """Empty every collection, the outbox, the request log and the faults."""
         async with self._town_lock:
-            await asyncio.to_thread(self._outbox.clear)
+            await asyncio.to_thread(self._put_away)
             await asyncio.to_thread(self._store.clear)
         self._log.clear()
         self.mailbox.clear()
         for faults in self._faults.values():
             faults.use(FaultPlan())
         return JSONResponse({})
+
+    def _put_away(self) -> None:
+        for reset in self._resets:
+            reset()
 
     async def _town(self, function: str, *arguments: Any) -> Response:
         town = importlib.import_module(TOWN_MODULE)

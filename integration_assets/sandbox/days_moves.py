@@ -58,7 +58,7 @@ def _will_move_in(diary: Diary, _row: None) -> Customer | None:
 def _dates_are_garbage(diary: Diary, _row: None) -> Customer | None:
     row = _arrives(diary, "day_garbage_dates", diary.today)
     if row is not None:
-        row.moved_out, row.reason = day_after(diary.today, -1), "unreadable_dates"
+        row.moved_out, row.reason = day_after(diary.today, -1), "annulled_move_in"
     return row
 
 

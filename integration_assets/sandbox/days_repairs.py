@@ -68,7 +68,7 @@ def _number_repaired(_diary: Diary, row: Customer) -> None:
 
 
 def _was_good(_diary: Diary, row: Customer) -> bool:
-    return row.good is not None
+    return row.good is not None and row.reason == "unreadable_id_number"
 
 
 def _dates_repaired(_diary: Diary, row: Customer) -> None:
@@ -76,7 +76,8 @@ def _dates_repaired(_diary: Diary, row: Customer) -> None:
 
 
 def _has_garbage_dates(_diary: Diary, row: Customer) -> bool:
-    return row.reason == "unreadable_dates"
+    # A row that was in good order once was annulled, which is no mistake.
+    return row.reason == "annulled_move_in" and row.good is None
 
 
 def _co_completed(diary: Diary, row: Customer) -> None:

@@ -127,7 +127,7 @@ class Boundary:
                 begun = time.perf_counter()
                 await self._answer(scope, receive, noting_send)
         except Exception as error:
-            _note_failure(self.name, error)
+            note_failure(self.name, error)
             if not status:
                 await self._error(500, noting_send)
         finally:
@@ -186,7 +186,7 @@ def _plain_body(status: int) -> Mapping[str, Any]:
     return {"error": {"code": str(status), "message": "the sandbox cannot answer this request"}}
 
 
-def _note_failure(system: str, error: Exception) -> None:
+def note_failure(system: str, error: Exception) -> None:
     """Log where a system failed, never with what values: the text of the error may hold personal data."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))

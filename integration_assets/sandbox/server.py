@@ -17,7 +17,7 @@ import signal
 import socket
 import ssl
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,22 +26,23 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from integration_assets.cache.engine import embedded_server_url
-from integration_assets.sandbox.certificates import Keys, keys_of
+from integration_assets.sandbox.certificates import KEYS_FOLDER, Keys, keys_of
 from integration_assets.sandbox.control import Control
 from integration_assets.sandbox.event_outbox import EventOutbox
-from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults
+from integration_assets.sandbox.faults import Boundary, FaultPlan, Faults, note_failure
 from integration_assets.sandbox.mail import MailBox, MailServerOptions, mail_settings, start_mail_server
 from integration_assets.sandbox.requests import RequestLog
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.systems import SandboxOptions
+from integration_assets.sandbox.truth_facts import TARIFFS
 
 STATE_FILE = "sandbox.json"
 HOST = "127.0.0.1"
-KEYS_FOLDER = "sandbox_tls"
 OUTBOX_FOLDER = "sftp"
 EVENTS_SYSTEM = "person_subscriptions"
 EVENTS_PORT = "person_events"
 MAIL_PORT = "mail"
+_PAUSE_AFTER_FAILURE_S = 1.0
 
 
 class _Server(uvicorn.Server):
@@ -79,12 +80,13 @@ async def _serve(options: SandboxOptions) -> None:
     log = RequestLog()
     faults = {name: Faults(options.faults.get(name, FaultPlan())) for name in modules}
     applications: dict[str, ASGIApp] = {}
-    for name, module in modules.items():
-        application = module.build(store, options)
+    built = {name: module.build(store, options) for name, module in modules.items()}
+    for name, application in built.items():
         fault_body = getattr(application.state, "fault_body", None)
         applications[name] = Boundary(application, name, faults[name], log, fault_body)
     outbox = EventOutbox(store, options.data_dir / OUTBOX_FOLDER)
     control = Control(store, options, log, faults, outbox)
+    control.add_systems({name: application.state for name, application in built.items()})
     applications["control"] = Boundary(control.application(), "control", Faults(FaultPlan()), None)
 
     sockets = _listen(applications, options.ports, _ports(earlier))
@@ -111,10 +113,26 @@ async def _serve(options: SandboxOptions) -> None:
     while not all(server.started for server in servers.values()) and not any(task.done() for task in tasks):
         await asyncio.sleep(0.01)
     print(f"sandbox ready: {urls['control']}", flush=True)
+    own_work = [getattr(application.state, "background", None) for application in built.values()]
+    background = [asyncio.create_task(_without_end(work)) for work in own_work if work is not None]
     try:
         await asyncio.gather(*tasks)
     finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         store.close()
+
+
+async def _without_end(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do a system's own work, and begin again when it fails."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            # Where, never what: the text of an error may hold personal data.
+            note_failure("background work", error)
+        await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
 
 
 def read_state(data_dir: Path) -> dict[str, Any]:
@@ -255,6 +273,7 @@ def _write_state(
     options: SandboxOptions, modules: Mapping[str, ModuleType], urls: Mapping[str, str], given: Mapping[str, str]
 ) -> None:
     settings = {**options.settings, **given, "data_dir": str(options.data_dir), "kmd_ee_url": options.kmd_ee_url}
+    settings["tariff_files"] = str(TARIFFS)
     for name, module in modules.items():
         own = getattr(module, "settings", None)
         settings |= own(urls[name], options) if own else _plain_settings(name, urls[name])

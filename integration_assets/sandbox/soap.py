@@ -83,8 +83,8 @@ def endpoint(options: SandboxOptions, *operations: Operation) -> Endpoint:
             request.state.kind = operation.kind
             answer = await run_in_threadpool(operation.answer, asked)
         except SoapFault as fault:
-            return _xml(_fault(fault), status=500)
-        return _xml(_wrapped(answer), status=200)
+            return xml_answer(fault_envelope(fault), status=500)
+        return xml_answer(envelope(answer), status=200)
 
     return handle
 
@@ -128,11 +128,7 @@ def _asked(
     operations: Mapping[str, Operation], options: SandboxOptions, body: bytes, action: str | None
 ) -> tuple[Operation, Element]:
     """The operation that an envelope asks for, and its request element. SoapFault: the call is not valid."""
-    envelope = parse(body)
-    bodies = envelope.findall(f"{{{ENVELOPE_NS}}}Body")
-    if envelope.tag != f"{{{ENVELOPE_NS}}}Envelope" or len(bodies) != 1 or len(children(bodies[0])) != 1:
-        raise SoapFault("a SOAP 1.1 envelope holds one body with one element", blame="Client")
-    (request,) = children(bodies[0])
+    request = content_of(body)
     operation = operations.get(request.tag)
     if operation is None:
         raise SoapFault("the operation is unknown here", blame="Client")
@@ -163,13 +159,25 @@ def _check_context(request: Element, operation: Operation, options: SandboxOptio
             raise SoapFault(f"no agreement is approved for this {name}", "UnknownServiceAgreement")
 
 
-def _wrapped(content: Element) -> Element:
-    envelope = etree.Element(f"{{{ENVELOPE_NS}}}Envelope", nsmap={"soap": ENVELOPE_NS})
-    etree.SubElement(envelope, f"{{{ENVELOPE_NS}}}Body").append(content)
-    return envelope
+def envelope(content: Element) -> Element:
+    """An envelope with an element as its body."""
+    outer = etree.Element(f"{{{ENVELOPE_NS}}}Envelope", nsmap={"soap": ENVELOPE_NS})
+    etree.SubElement(outer, f"{{{ENVELOPE_NS}}}Body").append(content)
+    return outer
 
 
-def _fault(fault: SoapFault) -> Element:
+def content_of(text: bytes) -> Element:
+    """The one element in the body of an envelope. SoapFault: there is no such thing."""
+    outer = parse(text)
+    bodies = outer.findall(f"{{{ENVELOPE_NS}}}Body")
+    if outer.tag != f"{{{ENVELOPE_NS}}}Envelope" or len(bodies) != 1 or len(children(bodies[0])) != 1:
+        raise SoapFault("a SOAP 1.1 envelope holds one body with one element", blame="Client")
+    (content,) = children(bodies[0])
+    return content
+
+
+def fault_envelope(fault: SoapFault) -> Element:
+    """An envelope with a fault."""
     element = etree.Element(f"{{{ENVELOPE_NS}}}Fault", nsmap={"soap": ENVELOPE_NS})
     # The children of a SOAP 1.1 fault stand in no namespace.
     etree.SubElement(element, "faultcode").text = f"soap:{fault.blame}"
@@ -180,9 +188,10 @@ def _fault(fault: SoapFault) -> Element:
         )
         detail = etree.SubElement(element, "detail")
         detail.append(node(FAULT_NS, "ServiceplatformFault", node(FAULT_NS, "ErrorList", error)))
-    return _wrapped(element)
+    return envelope(element)
 
 
-def _xml(element: Element, status: int) -> Response:
+def xml_answer(element: Element, status: int) -> Response:
+    """An answer with a document."""
     content = etree.tostring(element, encoding="UTF-8", xml_declaration=True)
     return Response(content, status_code=status, media_type="text/xml")

@@ -3,9 +3,10 @@
 Belongs here: the one table, reading it at start, writing it, and nothing about what the objects mean.
 """
 
+import contextlib
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -91,6 +92,15 @@ class Store:
             for name in names:
                 self._connection.execute("delete from object where collection = %s", (name,))
                 self.load(name).clear()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is written inside as one transaction, so that the death of this process leaves all or none.
+
+        For the living it is no transaction: what was written before an error stays in memory.
+        """
+        with self._write_lock, self._connection.transaction():
+            yield
 
     def close(self) -> None:
         """Close the connection; the store cannot be written afterwards."""

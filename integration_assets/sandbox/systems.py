@@ -7,7 +7,10 @@ A system is a module of this package with
   authority (unless `SandboxOptions.tls` is off);
 * optionally `settings(url: str, options: SandboxOptions) -> dict[str, str]` - the product settings that lead to it,
   `url` being its root without a trailing slash. They win over the plain defaults in `server`;
-* optionally `app.state.fault_body: Callable[[int], dict]` on the application - the body of an injected error status.
+* optionally `app.state.fault_body: Callable[[int], dict]` on the application - the body of an injected error status;
+* optionally `app.state.control_routes: list[Route]` - served by the control system below `/<name of the system>`;
+* optionally `app.state.background: Callable[[], Coroutine]` - runs as long as the sandbox does;
+* optionally `app.state.reset: Callable[[], None]` - puts away what a reset of the sandbox finds outside the store.
 
 Handlers may set `request.state.kind` ("read", "write", "lookup", "token", "other") and `request.state.objects`
 (a list of ids) for the request log.
@@ -25,7 +28,7 @@ from integration_assets.sandbox.faults import FaultPlan
 # Module names, in the order in which they start. A module that does not exist is left out.
 SYSTEM_MODULES = (
     "lora", "dataverse", "address_files", "dawa", "adressevask", "person_register", "company_register",
-    "person_subscriptions",
+    "person_subscriptions", "debt_authority",
 )  # fmt: skip
 
 

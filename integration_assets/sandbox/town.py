@@ -12,15 +12,16 @@ from integration_assets.sandbox import address_sample, town_parties, town_places
 from integration_assets.sandbox.days import play_day
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_builder import Builder
+from integration_assets.sandbox.town_claims import annul_rows, hand_over
 from integration_assets.sandbox.town_homes import Homes
 from integration_assets.sandbox.town_kinds import LEANING, ORDINARY, planned
-from integration_assets.sandbox.town_model import BASE_DAY, COLLECTION, Town, uninterrupted
+from integration_assets.sandbox.town_model import BASE_DAY, COLLECTION, Town, load, uninterrupted
 from integration_assets.sandbox.town_people import People
-from integration_assets.sandbox.town_rules import remember_parties, settle
-from integration_assets.sandbox.town_write import FIRST_CUSTOMER_NUMBER, write_town
+from integration_assets.sandbox.town_rules import as_of, remember_parties, settle
+from integration_assets.sandbox.town_write import FIRST_CUSTOMER_NUMBER, write_changes, write_town
 from integration_assets.sandbox.truth import truth
 
-__all__ = ["build", "play_day", "truth"]
+__all__ = ["annul", "build", "play_day", "truth"]
 
 Json = dict[str, Any]
 
@@ -51,6 +52,7 @@ def build(store: Store, kmd_ee_url: str, customers: int, seed: int) -> Json:
     store.put_many("register:company", people.companies)
     store.put_many("register:unit", {unit["id"]: unit for unit in units})
     store.put_many("register:access", {house["id"]: house for house in access})
+    hand_over(store, town, people.companies, seed)
     town.save(store)
     write_town(town, kmd_ee_url)
     return {
@@ -65,6 +67,20 @@ def build(store: Store, kmd_ee_url: str, customers: int, seed: int) -> Json:
         "kinds": dict(Counter(row.kind for row in town.customers.values())),
         "examples": {row.kind: str(row.number) for row in reversed(town.customers.values())},
     }
+
+
+@uninterrupted
+def annul(store: Store, kmd_ee_url: str, customers: list[int], count: int) -> Json:
+    """Annul the agreements of customers, and of so many others with claims: a move-out before the move-in.
+
+    Returns {customers: [customer number, ...]}. Raises LookupError where there is no such agreement.
+    """
+    town = load(store)
+    rows = annul_rows(town, as_of(town), customers, count)
+    touched = {("customers", row.number) for row in rows}
+    town.save(store, touched)
+    write_changes(town, kmd_ee_url, touched)
+    return {"customers": [str(row.number) for row in rows]}
 
 
 def _first_meta(customers: int, seed: int) -> Json:

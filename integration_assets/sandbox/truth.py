@@ -7,8 +7,10 @@ installations by installation number, addresses by their id in the address regis
 
 from typing import Any, Final
 
+from integration_assets.sandbox.debt_authority.ledger import Ledger
 from integration_assets.sandbox.register_changes import history
 from integration_assets.sandbox.store import Store
+from integration_assets.sandbox.town_claims import to_recall
 from integration_assets.sandbox.town_model import Alternative, Customer, Installation, Place, Town, load, uninterrupted
 from integration_assets.sandbox.town_rules import (
     as_of,
@@ -17,6 +19,7 @@ from integration_assets.sandbox.town_rules import (
     installations_by_place,
     is_visible,
 )
+from integration_assets.sandbox.truth_facts import facts_today
 from integration_assets.sandbox.truth_registers import Registered, is_company
 
 Json = dict[str, Any]
@@ -32,7 +35,9 @@ def truth(store: Store) -> Json:
     Keys: base_day, day, as_of; `contacts` by number; `accounts` and `agreements` by customer number; `installations` by
     installation number; `addresses` by id, as the CRM shows them; `roles` (list); `links` (list of [customer number,
     party number]); `rejections` (list of [asset, record key, reason]); `withheld_addresses`, the ids of those that the
-    CRM must not hold. Dates are ISO texts, null is an open end; `ended` says whether the end has come.
+    CRM must not hold; `facts` by installation number and operand (see `truth_facts`); `recalls`, `write_downs` and
+    `claims` as `town_claims.to_recall` gives them. Dates are ISO texts, null is an open end; `ended` says whether the
+    end has come.
 
     Contacts say what the registers say today. Their `ended_on` is the day of death, or on which the company ceased;
     `shown_address_id` the address as the CRM shows it, which leaves out that of a protected person; `history` the
@@ -67,6 +72,8 @@ def truth(store: Store) -> Json:
         "withheld_addresses": sorted(withheld),
         "links": sorted([str(row.number), party] for row in rows for party in _linked(row)),
         "rejections": _rejections(town, registered, day),
+        **to_recall(town, Ledger(store).claims()),
+        "facts": facts_today(rows, placed, day),
     }
 
 
@@ -262,9 +269,11 @@ def _rejections(town: Town, registered: Registered, day: str) -> list[list[str]]
     refused: list[list[str]] = []
     for number, row in sorted(town.customers.items()):
         key = str(number)
-        if not is_visible(row, day):
+        # An agreement that was annulled is asked for by its number: nobody lets it go unexplained.
+        annulled = row.reason == "annulled_move_in" and row.good is not None
+        if not (is_visible(row, day) or annulled):
             continue
-        if row.reason == "unreadable_dates":
+        if row.reason == "annulled_move_in":
             refused.append(["kmd_ee/customers", key, row.reason])
             continue
         if row.reason is not None:

@@ -53,6 +53,22 @@ def compare_rejections(truth: Mapping[str, Any], open_rejections: Iterable[tuple
     return comparison.differences
 
 
+def compare_facts(truth: Mapping[str, Any], facts: Iterable[tuple[str, str, Any]]) -> list[Difference]:
+    """Differences between the facts that should hold today and those that do: (installation, operand, value).
+
+    Facts of operands that the truth says nothing of are left out.
+    """
+    comparison = Comparison("facts")
+    operands = {operand for told in truth["facts"].values() for operand in told}
+    expected = {(name,): dict.fromkeys(operands) | told for name, told in truth["facts"].items()}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for installation, operand, value in facts:
+        if operand in operands:
+            found.setdefault((installation,), dict.fromkeys(operands))[operand] = value
+    comparison.objects("of installation", expected, found.items())
+    return comparison.differences
+
+
 def report(differences: Sequence[Difference]) -> str:
     """The differences in lines, the first two hundred of them, and how many there are."""
     lines = [str(difference) for difference in differences[:_SHOWN]]

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from integration_assets.cache.claim_tables import metadata
 from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
-from integration_assets.cache.tables import metadata
 
 
 def test_migrated_schema_is_the_declared_schema(cache: sa.Engine) -> None:
@@ -23,6 +23,6 @@ def test_processes_that_start_together_migrate_once(server_dir: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, engines))
     with engines[0].connect() as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == ["0013"]
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == ["0014"]
     for engine in engines:
         engine.dispose()

@@ -21,12 +21,17 @@ DRIFT = dg.AssetKey(["drift", "lora"])
 NOTIFICATIONS = "notifications"
 COMPLETED_RUN = dg.AssetKey(["supervision", "run_completed"])
 INTERACTION_STATE = dg.AssetKey(["supervision", "interaction_state"])
+CLAIMS = "claims"
 DYNAMICS = dg.AssetKey(["outside", "dynamics_crm"])
 SUPERSEDED = dg.AssetKey(["lora", "superseded"])
 """Ends in the registry: of what others stand for the CRM never hears."""
+TARIFFS = dg.AssetKey(["billing", "tariffs"])
 SOURCES = [
     dg.AssetKey(["outside", name]) for name in ("kmd_ee", "address_register", "person_register", "company_register")
 ]
+TARIFF_FILES = dg.AssetKey(["outside", "tariff_files"])
+BILLING = "billing"
+"""Ends in the cache: facts are looked up there."""
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +93,12 @@ def test_lineage_leads_from_the_billing_system_to_the_crm(definitions: dg.Defini
     assert after == {KMD_EE}, "nothing stands before the source"
     before = graph.get_ancestor_asset_keys(DYNAMICS)
     assert set(SOURCES) <= before
-    assert {key for key, spec in _specs(definitions).items() if spec.group_name in MAIN_GROUPS} - {SUPERSEDED} <= before
+    main = {key: spec.group_name for key, spec in _specs(definitions).items() if spec.group_name in MAIN_GROUPS}
+    assert {key for key, group in main.items() if group != BILLING} - {SUPERSEDED} <= before
     for key in _specs(definitions, materializable=True):
-        assert set(SOURCES) & graph.get_ancestor_asset_keys(key), f"{key.to_user_string()} comes from nowhere"
+        assert {*SOURCES, TARIFF_FILES} & graph.get_ancestor_asset_keys(key), (
+            f"{key.to_user_string()} comes from nowhere"
+        )
 
 
 def test_groups_run_in_one_direction(definitions: dg.Definitions) -> None:
@@ -113,13 +121,13 @@ def test_partitions_run_through_the_main_flow(definitions: dg.Definitions) -> No
     graph = definitions.resolve_asset_graph()
     for key, spec in _specs(definitions, materializable=True).items():
         node = graph.get(key)
-        if spec.group_name in MAIN_GROUPS or key == COMPLETED_RUN:
+        if (spec.group_name in MAIN_GROUPS and key != TARIFFS) or key == COMPLETED_RUN:
             assert node.partitions_def == SUPPLY_AREAS, key
         elif key == INTERACTION_STATE:
             assert node.partitions_def == dg.StaticPartitionsDefinition(["standard"]), key
-        elif key in (WASHING_INDEX, DRIFT) or spec.group_name == NOTIFICATIONS:
+        elif key in (WASHING_INDEX, DRIFT, TARIFFS) or spec.group_name in (NOTIFICATIONS, CLAIMS):
             assert not node.is_partitioned, (
-                "the index and the registers are national, turns in the registry know no area"
+                "the index, the registers, tariffs and claims are for all, turns in the registry know no area"
             )
             continue
         else:
@@ -137,7 +145,14 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         assert sensor.job_name in jobs
         assert (sensor.minimum_interval_seconds or 0) >= 60
         assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    for name in ("nightly", "registers_nightly", "relations_nightly", "registry_drift_daily", "supervise_standard"):
+    for name in (
+        "nightly",
+        "registers_nightly",
+        "relations_nightly",
+        "registry_drift_daily",
+        "claims_quarter_hourly",
+        "supervise_standard",
+    ):
         assert definitions.resolve_schedule_def(name).execution_timezone == "Europe/Copenhagen"
     selected = definitions.resolve_job_def("main_flow").asset_layer.selected_asset_keys
     register = {WASHING_INDEX, dg.AssetKey(["addresses", "register"])}
@@ -145,10 +160,10 @@ def test_jobs_schedules_and_sensors_resolve(definitions: dg.Definitions) -> None
         {dg.AssetKey([NOTIFICATIONS, name]) for name in names}
         for names in (("persons", "companies"), ("subscriptions", "notices"))
     )
-    assert selected == set(_specs(definitions, materializable=True)) - register - correcting - following - {
-        DRIFT,
-        INTERACTION_STATE,
-    }
+    claims = {dg.AssetKey([CLAIMS, name]) for name in ("ledger", "recall_proposals", "recalls", "statuses")}
+    others = register | correcting | following | {DRIFT, INTERACTION_STATE} | claims
+    assert selected == set(_specs(definitions, materializable=True)) - others
+    assert definitions.resolve_job_def("claim_recalls").asset_layer.selected_asset_keys == claims
     assert definitions.resolve_job_def("register_notifications").asset_layer.selected_asset_keys == correcting
     assert definitions.resolve_job_def("follow_relations").asset_layer.selected_asset_keys == following
     assert definitions.resolve_job_def("registry_reconciliation").asset_layer.selected_asset_keys == {DRIFT}

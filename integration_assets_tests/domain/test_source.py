@@ -210,8 +210,8 @@ def test_rows_without_key_or_dates_are_rejected_by_name() -> None:
     found = cleaned.rejections.select("record_key", "reason", "customer_number").sort("record_key").rows()
     assert found == [
         ("1", "unreadable_dates", "1"),
-        ("2", "unreadable_dates", "2"),
-        ("3", "unreadable_dates", "3"),
+        ("2", "annulled_move_in", "2"),
+        ("3", "annulled_move_in", "3"),
         ("consumption place 55 from 2020-02-01", "no_customer_number", None),
         ("consumption place 56 from 2020-02-01", "no_customer_number", None),
     ]

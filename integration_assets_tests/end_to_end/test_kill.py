@@ -75,7 +75,7 @@ def _undisturbed(world: World, cursors: Path, needed: list[Future[float]]) -> Se
             process.join()
             assert process.exitcode == 0
             needed[day].set_result(used)
-        seen.differences[-1] = world.differences()
+        seen.differences[-1] = world.differences() + world.fact_differences()
         seen.content = world.content()
     except BaseException as error:
         for each in needed:
@@ -104,7 +104,7 @@ def _disturbed(world: World, cursors: Path, mine: range, seeds: int, needed: lis
         process = start_day(world, day, cursors)
         process.join(RUN_SECONDS)
         assert process.exitcode == 0
-        seen.differences[seed] = world.differences()
+        seen.differences[seed] = world.differences() + world.fact_differences()
     seen.content = world.content()
     return seen
 

@@ -45,7 +45,7 @@ def played(new_world: NewWorld) -> Played:
         world.run_day(day)
         seen.requests.append(world.requests(mark))
         seen.truths.append(world.truth())
-        seen.differences.append(world.differences())
+        seen.differences.append(world.differences() + world.fact_differences())
         if events:
             before, after = seen.truths[-2:]
             seen.touched.append(touched_by(events, before, after))

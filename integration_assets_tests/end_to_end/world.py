@@ -21,7 +21,7 @@ from integration_assets.automation.sensors import range_requests
 from integration_assets.cli.runner import DayRunner
 from integration_assets.partitions import ALL_MUNICIPALITIES, SUPPLY_AREAS
 from integration_assets.resources.cache import open_cache
-from integration_assets.sandbox.verify import compare, compare_rejections, read_truth
+from integration_assets.sandbox.verify import compare, compare_facts, compare_rejections, read_truth
 from integration_assets.sandbox.verify_read import Crm, registry_objects
 from integration_assets.settings import Settings
 
@@ -114,6 +114,15 @@ class World:
         found = compare(self.control_url, self.systems, self.given)
         found += compare_rejections(self.truth(), self.open_rejections())
         return [str(difference) for difference in found]
+
+    def fact_differences(self) -> list[str]:
+        """Facts of installations that say something else today than the truth, as sentences."""
+        truth, cache = self.truth(), open_cache(self.settings(0))
+        try:
+            facts = cache.facts.on_day(date.fromisoformat(truth["as_of"]))
+        finally:
+            cache.close()
+        return [str(difference) for difference in compare_facts(truth, facts)]
 
     def open_rejections(self) -> list[tuple[str, str, str]]:
         """Open rejections: asset, record key, reason."""

@@ -18,6 +18,7 @@ from integration_assets.domain.registry.adoption import ADOPTED
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 from integration_assets.flows.person_requests import Erased, RequestRefused, erase, held, shown
 from integration_assets.flows.registry import rows_by_customer_number
+from integration_assets_tests.flows.billing_town import agreement, village
 from integration_assets_tests.flows.on_file import AREA, OnFile, billing_text, frame, place_text
 
 ANNA, BO, DAN = "0101701234", "0202721111", "0404741111"
@@ -163,6 +164,7 @@ def test_after_the_books_are_closed_no_name_or_number_is_left(file: OnFile) -> N
         "delivered": (2, 0),
         "rows": (3, 0),
         "customer": (0, 3),
+        "events": (0, 0),
         "subscriptions": (0, 0),
         "audit": (0, 2),
     }
@@ -422,3 +424,28 @@ def test_corrections_of_the_past_and_adopted_ids_are_shown_and_corrections_go(fi
     assert [row["object_id"] for row in sections["adopted_object"]] == [file.party(ANNA)]
     assert erased(ended(file))["corrections"].erased == 1
     assert file.store.corrections.all()["note"].to_list() == ["told by 200003"]
+
+
+def test_events_and_facts_of_the_agreement_are_shown_and_go(file: OnFile) -> None:
+    town = village(agreement("200001", date(2015, 1, 1), ENDED), agreement("200003", ENDED))
+    town.night(file.store, file.ids, TODAY)
+    ended(file)
+    tables = {section.table: section.rows for section in held(file.store, file.ids, "200001").sections}
+    assert {"agreement_event", "agreement_followed", "fact_journal", "installation_fact"} <= set(tables)
+    assert {row["contract"] for row in tables["installation_fact"]} == {"200001"}
+    assert {row["call"]["contract"] for row in tables["fact_journal"]} == {"200001"}
+    done = erased(file)["events"]
+    assert (done.erased, done.kept) == (1, 0)
+    left = {section.table for section in held(file.store, file.ids, "200001").sections}
+    assert not left & {"agreement_event", "agreement_followed", "fact_journal", "installation_fact"}
+    assert {row["contract"] for row in file.store.facts.slices("01") or []} == {"200003"}
+
+
+def test_what_was_billed_lately_stays_for_the_books(file: OnFile) -> None:
+    lately = date(2026, 2, 1)
+    village(agreement("200001", date(2015, 1, 1), lately)).night(file.store, file.ids, TODAY)
+    ended(file)
+    done = erased(file)["events"]
+    assert (done.erased, done.kept) == (0, 1)
+    assert "The books need what was billed by them until 2032-01-01" in done.why
+    assert file.store.facts.slices("01")

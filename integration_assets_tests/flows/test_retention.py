@@ -59,9 +59,11 @@ def test_what_is_over_goes_and_a_dry_run_says_so_before(file: OnFile) -> None:
     done = apply_retention(store, file.ids, SETTINGS, TODAY)
     assert done == {
         "ended_parties": 2,  # Anna and Bo
+        "ended_agreements": 0,
         "register_answers": 5,  # theirs, and the one about nobody
         "vanished_rows": 6,  # of three tables, two customers each
         "closed_rejections": 0,
+        "claim_messages": 0,
         "closed_drift": 0,
         "supervision_rows": 0,
         "journal_rows": 0,

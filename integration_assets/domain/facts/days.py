@@ -9,6 +9,7 @@ INFINITY: Final = date.max
 
 _DAY: Final = timedelta(days=1)
 _MONTHS: Final = 12
+_SHORTEST_MONTH: Final = 28
 
 
 def moment_after(last: date) -> date | None:
@@ -36,4 +37,6 @@ def months_later(day: date, months: int) -> date:
     year, month = divmod(day.year * _MONTHS + day.month - 1 + months, _MONTHS)
     if year > INFINITY.year:
         return INFINITY
+    if day.day <= _SHORTEST_MONTH:
+        return date(year, month + 1, day.day)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

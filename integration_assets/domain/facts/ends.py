@@ -31,11 +31,12 @@ def end_facts(run: Run, contract_id: str, last: date, *, was_ended: bool) -> Non
     for key, operand, line in run.lines():
         relation = operand.relation
         if relation is Relation.CONTRACT:
-            after = on_own(line, others, recut)
+            change = recut
         elif relation is Relation.PRODUCT or operand.move_rule is MoveRule.ENDS:
-            after = on_own(line, others, limit)
+            change = limit
         else:
             continue
+        after = on_own(line, others, change) if others else change(line)
         if after is not line:
             run.changed[key] = after
 
@@ -49,7 +50,7 @@ def end_product_facts(run: Run, contract_id: str, day: date) -> None:
 
     for key, operand, line in run.lines():
         if operand.relation is Relation.PRODUCT:
-            after = on_own(line, others, limit)
+            after = on_own(line, others, limit) if others else limited(line, day)
             if after is not line:
                 run.changed[key] = after
 
@@ -64,6 +65,6 @@ def take_end_back(run: Run, contract_id: str, last: date) -> None:
 
     for key, operand, line in run.lines():
         if operand.relation is Relation.CONTRACT:
-            after = on_own(line, others, put_right)
+            after = on_own(line, others, put_right) if others else put_right(line)
             if after is not line:
                 run.changed[key] = after

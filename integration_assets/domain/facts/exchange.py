@@ -56,7 +56,7 @@ def installation_of(name: str, slices: Sequence[Row], contracts: Sequence[Row], 
             raise BadExchange(f"Operand {key[0]}: two active slices overlap. {error}") from None
         lines[key] = Line(line, tuple(inactive.get(key, ())))
     billed = frozenset(key for key, line in lines.items() if any(fact.billed_until for fact in line.active.values()))
-    return Installation(name, lines, _contracts(contracts), billed=billed)
+    return Installation(name, lines, contracts_of(contracts), billed=billed)
 
 
 def slice_rows(installation: Installation) -> list[dict[str, Any]]:
@@ -79,7 +79,8 @@ def contract_rows(installation: Installation) -> list[dict[str, Any]]:
     ]
 
 
-def _contracts(rows: Sequence[Row]) -> dict[str, Contract]:
+def contracts_of(rows: Sequence[Row]) -> dict[str, Contract]:
+    """The contracts of rows. Raises BadExchange as `installation_of`."""
     contracts: dict[str, Contract] = {}
     for row in rows:
         name = text_of(row, "id")

@@ -7,7 +7,7 @@ from integration_assets.domain.facts.calls import Container
 from integration_assets.domain.facts.days import moment_after
 from integration_assets.domain.facts.rules import VirtualDatePolicy
 from integration_assets.domain.facts.run import Run
-from integration_assets.domain.facts.store import NO_LINE, Binding, Contract, Fact, Line, Provenance
+from integration_assets.domain.facts.store import NO_LINE, Binding, Contract, Provenance, fact_of, line_of
 from integration_assets.domain.facts.templates import Attribute
 from integration_assets.domain.facts.values import Value
 from integration_assets.domain.facts.virtual import Circumstances
@@ -32,36 +32,43 @@ def generate(
     """
     template = run.template(product, first)
     attributes = template.product_related if product_related_only else template.attributes
-    at = Circumstances(contract.start, contract.end, first, last)
     end = moment_after(last)
     known, changed = run.installation.lines, run.changed
     written: dict[Binding, Provenance] = {}
     for attribute in attributes:
-        key, binding, value = attribute.key, attribute.binding, attribute.constant
+        key, operand, binding, fits, value, parameter, compute, first_day, last_day = attribute
+        starts, ends = first, end
+        if compute is not None or first_day is not None or last_day is not None:
+            at = Circumstances(contract.start, contract.end, first, last)
+            starts, ends = _days(run, attribute, at)
+            value = value if compute is None else compute(at)
+        if binding is Binding.PARAMETER:
+            value = container.get(parameter)
         if value is None:
-            value = _value(run, attribute, container, at)
-            if value is None:
-                continue
+            run.tell(f"{operand.name} has no value for {parameter}, nothing generated")
+            continue
+        if binding is not Binding.CONSTANT and not fits(value):
+            name, category = operand.name, operand.category
+            run.refuse(f"{value!r} is no {operand.value_class} as operand {name} ({category}) needs")
         provenance = written.get(binding)
         if provenance is None:
             provenance = written[binding] = Provenance(binding, contract.id, product, run.process_id)
-        starts, ends = first, end
-        if attribute.first is not None or attribute.last is not None:
-            starts, ends = _days(run, attribute, at)
         before = changed.get(key) or known.get(key, NO_LINE)
-        fact = Fact(value, provenance)
+        fact = fact_of(value, provenance, None, False, None)
         active = before.active
         active = active.filled(fact, starts, ends) if fill_only else active.written(starts, ends, fact)
-        changed[key] = Line(active, before.inactive)
+        changed[key] = line_of(active, before.inactive)
 
 
 def database_container(run: Run, product: str, day: date) -> Mapping[str, Value]:
     """The values of the external attributes of the product's template on a day; those without one are not in it."""
     values: dict[str, Value] = {}
+    known, changed = run.installation.lines, run.changed
     for attribute in run.template(product, day).external:
-        fact = run.line(attribute.key).active.at(day)
-        if fact is not None:
-            values.setdefault(attribute.parameter, fact.value)
+        line = changed.get(attribute.key) or known.get(attribute.key)
+        fact = None if line is None else line.active.at(day)
+        if fact is not None and attribute.parameter not in values:
+            values[attribute.parameter] = fact.value
     return values
 
 
@@ -91,21 +98,6 @@ def determine_full_generation(
         run.full_generation, run.reason = False, "no difference"
     run.tell(f"full generation {run.full_generation} ({run.reason})")
     return run.full_generation
-
-
-def _value(run: Run, attribute: Attribute, container: Container, at: Circumstances) -> Value | None:
-    """What the attribute says; None (and a line in the log) where the container does not hold it."""
-    if attribute.compute is not None:
-        value = attribute.compute(at)
-    else:
-        value = container.get(attribute.parameter)
-        if value is None:
-            run.tell(f"{attribute.operand.name} has no value for {attribute.parameter}, nothing generated")
-            return None
-    if not attribute.fits(value):
-        operand = attribute.operand
-        run.refuse(f"{value!r} is no {operand.value_class} as operand {operand.name} ({operand.category}) needs")
-    return value
 
 
 def _days(run: Run, attribute: Attribute, at: Circumstances) -> tuple[date, date | None]:

@@ -65,12 +65,12 @@ class Run:
 
     def lines(self) -> Iterator[tuple[LineKey, Operand, Line]]:
         """The lines of the installation as they were, with their operands. Refuses where an operand is unknown."""
-        operands = self.rules.operands
+        operands, changed = self.rules.operands, self.changed
         for key, line in self.installation.lines.items():
             operand = operands.get(key[0])
             if operand is None:
                 self.refuse(f"its facts name the unknown operand {key[0]}")
-            yield key, operand, self.changed.get(key, line)
+            yield key, operand, changed.get(key, line)
 
     def contract(self, contract_id: str) -> Contract:
         """The contract, which must exist and be active."""

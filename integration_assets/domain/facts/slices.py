@@ -15,7 +15,9 @@ from integration_assets.domain.facts.store import (
     FactSlice,
     Line,
     Provenance,
+    fact_of,
     first_day,
+    line_of,
 )
 from integration_assets.domain.timeslices import Slice
 
@@ -32,7 +34,7 @@ def on_own(line: Line, others: frozenset[str], change: Callable[[Line], Line]) -
 def limited(line: Line, end: date) -> Line:
     """Nothing active from a day on: the slice that holds there ends, and remembers when it ended before."""
     active = line.active.ended(end, _shortened)
-    return line if active is line.active else Line(active, line.inactive)
+    return line if active is line.active else line_of(active, line.inactive)
 
 
 def cut(line: Line, contract: str, end: date, process: str) -> Line:
@@ -43,9 +45,9 @@ def cut(line: Line, contract: str, end: date, process: str) -> Line:
     inactive = list(line.inactive)
     for piece in reaching:
         binding, owner, product, _process = piece.value.provenance
-        fact = Fact(piece.value.value, Provenance(binding, owner or contract, product, process))
+        fact = fact_of(piece.value.value, Provenance(binding, owner or contract, product, process), None, False, None)
         inactive.append(Slice(max(end, first_day(piece)), piece.end, fact))
-    return Line(line.active.ended(end, _cut_off), tuple(inactive))
+    return line_of(line.active.ended(end, _cut_off), tuple(inactive))
 
 
 def restored(line: Line, contract: str) -> Line:
@@ -112,13 +114,13 @@ def without(line: Line, drop: Callable[[Fact], bool]) -> Line:
 def _shortened(piece: FactSlice) -> Fact:
     """The fact of a slice that is about to end earlier; the day that it first ended on is kept."""
     value, provenance, previous, was_cut, billed = piece.value
-    return Fact(value, provenance, last_day(piece.end) if previous is None else previous, was_cut, billed)
+    return fact_of(value, provenance, last_day(piece.end) if previous is None else previous, was_cut, billed)
 
 
 def _cut_off(piece: FactSlice) -> Fact:
     """The fact of a slice that a move-out is about to cut."""
     value, provenance, previous, _was_cut, billed = piece.value
-    return Fact(value, provenance, last_day(piece.end) if previous is None else previous, True, billed)
+    return fact_of(value, provenance, last_day(piece.end) if previous is None else previous, True, billed)
 
 
 def _continued(active: Active, piece: FactSlice) -> FactSlice | None:

@@ -8,7 +8,7 @@ beside it. Days are half-open inside timelines and inclusive everywhere else.
 from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from integration_assets.domain.facts.calls import Call
 from integration_assets.domain.facts.days import last_day
@@ -62,6 +62,20 @@ class Line(NamedTuple):
 
 
 NO_LINE: Final = Line()
+
+_new: Final = cast("Any", tuple).__new__
+
+
+def fact_of(
+    value: Value, provenance: Provenance, previous: date | None, was_cut: bool, billed_until: date | None
+) -> Fact:
+    """A fact, in less than half the time that its class takes: processes make more of them than of all else."""
+    return _new(Fact, (value, provenance, previous, was_cut, billed_until))
+
+
+def line_of(active: Active, inactive: tuple[FactSlice, ...]) -> Line:
+    """A line, likewise."""
+    return _new(Line, (active, inactive))
 
 
 class ContractStatus(StrEnum):

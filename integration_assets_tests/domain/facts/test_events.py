@@ -20,7 +20,7 @@ from integration_assets.domain.facts.calls import (
 )
 from integration_assets.domain.facts.days import INFINITY
 from integration_assets.domain.facts.engine import apply
-from integration_assets.domain.facts.events import AgreementState, Followed, events
+from integration_assets.domain.facts.events import AgreementState, Followed, ProductPeriod, events
 from integration_assets.domain.facts.replay import rules_of
 from integration_assets.domain.facts.store import ContractStatus, Installation
 from integration_assets_tests.domain.facts.sequences import FULL, case
@@ -33,8 +33,11 @@ CONTAINERS = {"VARME_STD": FULL, "VARME_PLUS": {**FULL, "energipris": "E2"}}
 def agreement(
     moved_in: date = IN, moved_out: date | None = None, *changes: tuple[date, str], price_list: str = "2025"
 ) -> AgreementState:
-    products = ((moved_in, "VARME_STD"), *changes)
-    return AgreementState("7", "200123", "K1", moved_in, moved_out, products, CONTAINERS, price_list)
+    products = tuple(
+        ProductPeriod(day, product, f"{product} {price_list}", CONTAINERS[product])
+        for day, product in ((moved_in, "VARME_STD"), *changes)
+    )
+    return AgreementState("7", "200123", "K1", moved_in, moved_out, products)
 
 
 CHANGED = (date(2025, 7, 1), "VARME_PLUS")
@@ -134,13 +137,53 @@ def test_whatever_is_desired_the_contract_follows(wishes: list[AgreementState]) 
             installation = apply(installation, event.call, RULES, event.process_id).installation
         followed = after
         assert followed is not None
-        contract = installation.contracts.get(followed.contract)
+        contract = installation.contracts.get(followed.contract("200123"))
         if wish.is_annulled:
             assert contract is None or contract.status is ContractStatus.CANCELLED
             continue
         assert contract is not None
         assert (contract.start, contract.status) == (wish.moved_in, ContractStatus.ACTIVE)
         assert contract.end == (INFINITY if wish.moved_out is None else wish.moved_out - timedelta(days=1))
-        assert contract.products == wish.products
-        last_price = wish.containers[wish.products[-1][1]]["energipris"]
+        assert contract.products == tuple(period.entry for period in wish.products)
+        last_price = wish.products[-1].values["energipris"]
         assert installation.effective("ENERGIPRIS").at(contract.end) == last_price
+
+
+def facts_of(*wishes: AgreementState) -> list[tuple[object, ...]]:
+    """When which energy price holds after an agreement was followed through these states; made one where equal."""
+    installation, followed = Installation("7"), None
+    for wish in wishes:
+        told, followed = events(followed, wish)
+        for event in told:
+            installation = apply(installation, event.call, RULES, event.process_id).installation
+    return [tuple(piece) for piece in installation.effective("ENERGIPRIS")]
+
+
+JULY, APRIL = date(2025, 7, 1), date(2025, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("what", "wishes", "facts"),
+    [
+        (
+            "values corrected from the start",
+            [agreement(IN, None, CHANGED), agreement(IN, None, CHANGED, price_list="2026")],
+            [(IN, JULY, "E1"), (JULY, None, "E2")],
+        ),
+        (
+            "an end before the product change, cancelled",
+            [agreement(IN, None, CHANGED), agreement(IN, APRIL), agreement(IN, None, CHANGED)],
+            [(IN, JULY, "E1"), (JULY, None, "E2")],
+        ),
+        (
+            "an end before the product change, moved behind it",
+            [agreement(IN, None, CHANGED), agreement(IN, APRIL), agreement(IN, date(2025, 9, 1), CHANGED)],
+            [(IN, JULY, "E1"), (JULY, date(2025, 9, 1), "E2")],
+        ),
+    ],
+)
+def test_each_period_has_the_facts_of_its_product(
+    what: str, wishes: list[AgreementState], facts: list[tuple[date, date | None, object]]
+) -> None:
+    """A process runs one template over its whole generation period; the calls after it give later periods back."""
+    assert facts_of(*wishes) == facts, what

@@ -1,0 +1,36 @@
+"""The status end point as a process: which address it may listen at, and how callers prove who they are."""
+
+import ipaddress
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+
+from integration_assets.cache.recall_statuses import RecallStatuses
+from integration_assets.cli.opened import UNCONFIGURED, refuse
+from integration_assets.endpoints.claim_statuses import PATH, application
+from integration_assets.settings import Settings
+
+
+def serve(settings: Settings, statuses: RecallStatuses, host: str, port: int, *, tls: bool) -> None:
+    """Listens until SIGTERM or SIGINT; prints the address once. Without TLS at loopback addresses only."""
+    secured: dict[str, Any] = {}
+    if tls:
+        secured = {
+            "ssl_certfile": settings.dmi_status_certificate or settings.need("dmi_certificate"),
+            "ssl_ca_certs": settings.need("dmi_ca"),
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+        }
+    elif not _is_loopback(host):
+        refuse(f"{host} is no loopback address: only --tls keeps strangers out there.", UNCONFIGURED)
+    app = application(statuses, lambda: datetime.now(UTC))
+    print(f"listening at http{'s' if tls else ''}://{host}:{port}{PATH}", flush=True)
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, **secured)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

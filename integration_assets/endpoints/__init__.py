@@ -1,0 +1,1 @@
+"""What others call here: small web applications around flows."""

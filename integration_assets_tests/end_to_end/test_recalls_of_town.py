@@ -1,0 +1,126 @@
+"""An agreement of the town is annulled: its claims are proposed, approved by command, recalled, and not a claim more.
+
+Runs of the asset job carry it, as in Dagit; people use the command. The debt authority is asked over mutual TLS.
+"""
+
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from integration_assets.automation.jobs import claim_recalls
+from integration_assets.cache.claim_ledger import ClaimLedger
+from integration_assets.cli import app
+from integration_assets.resources.business_day import AS_OF_TAG
+from integration_assets.resources.cache import open_cache
+from integration_assets.sandbox.verify_claims import compare_claims
+from integration_assets_tests.end_to_end.conftest import NewWorld
+from integration_assets_tests.end_to_end.world import World, played, shown
+
+CUSTOMERS = 25
+SEED = 8
+
+
+@dataclass
+class Office:
+    """The utility on a day: runs of the job, and the command as its people use it."""
+
+    world: World
+    day: int = 0
+
+    def run(self) -> None:
+        """A run of the job of claims."""
+        as_of = str(self.world.settings(self.day).business_day)
+        with played(self.world.settings(self.day), self.world.cursors) as runner:
+            runner.carry_out([dg.RunRequest(job_name=claim_recalls.name, tags={AS_OF_TAG: as_of})])
+
+    def command(self, *arguments: str) -> str:
+        """What `integration-assets claims` prints; it must succeed."""
+        given = self.world.given_on(self.day)
+        environment = {f"INTEGRATION_{name.upper()}": str(value) for name, value in given.items()}
+        result = CliRunner().invoke(app, ["claims", *arguments], env=environment)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Rows of the cache."""
+        cache = open_cache(self.world.settings(self.day))
+        try:
+            with cache.engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(sa.text(query))]
+        finally:
+            cache.close()
+
+    def under_collection(self) -> dict[str, int]:
+        """Number of claims under collection by customer number."""
+        cache = open_cache(self.world.settings(self.day))
+        try:
+            found = ClaimLedger(cache.engine).open_collections()
+            return dict(found.select("customer_number", pl.col("claims")).iter_rows())
+        finally:
+            cache.close()
+
+
+@pytest.fixture(scope="module")
+def office(new_world: NewWorld) -> Office:
+    world = new_world()
+    world.build(CUSTOMERS, SEED)
+    world.load_addresses()
+    world.run_day(0)
+    return Office(world)
+
+
+def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
+    world = office.world
+    world.post("/debt_authority/switches", {"automatic": False})
+    office.run()
+    claims = world.truth()["claims"]
+    by_customer = {
+        name: [key for key, each in claims.items() if each["customer_number"] == name]
+        for name in {each["customer_number"] for each in claims.values()}
+    }
+    assert office.under_collection() == {name: len(found) for name, found in by_customer.items()}
+    assert office.rows("SELECT * FROM recall_action") == []
+
+    annulled = world.post("/annulments", {"count": 2})["customers"]
+    world.play(1)
+    office.day = 1
+    world.run_day(1)
+    assert not (found := world.differences()), shown(found)
+    office.run()
+    mains = world.truth()["recalls"]
+    assert {claims[main]["customer_number"] for main in mains} >= set(annulled)
+    proposed = office.rows("SELECT claim_id, reason, state FROM recall_action")
+    assert sorted(proposed) == sorted((int(main), reason, "PROPOSED") for main, reason in mains.items())
+    assert world.get("/debt_authority/books")["arrivals"] == []
+
+    ids = [str(action) for (action,) in office.rows("SELECT action_id FROM recall_action")]
+    assert all(action in office.command("list") for action in ids)
+    office.command("approve", *ids, "--yes-irreversible", "--by", "bent", "--note", "annulled")
+    office.run()
+    assert {state for (state,) in office.rows("SELECT state FROM recall_action")} == {"MODTAGET"}
+    world.post("/debt_authority/work", {})
+    office.run()
+
+    assert {state for (state,) in office.rows("SELECT state FROM recall_action")} == {"UDFOERT"}
+    recalled = {str(claim) for (claim,) in office.rows("SELECT claim_id FROM claim WHERE recalled_for = 'FEJL'")}
+    families = {key for key, each in claims.items() if each["main"] in mains}
+    assert recalled == families
+    assert len(families) > len(mains), "there are sub-claims"
+    receipts = office.rows("SELECT claim_id FROM recall_receipt")
+    assert sorted(str(claim) for (claim,) in receipts) == sorted(families)
+    assert [str(each) for each in compare_claims(world.control_url)] == []
+    left = {name: len(set(found) - families) for name, found in by_customer.items()}
+    assert office.under_collection() == {name: number for name, number in left.items() if number}
+    assert office.rows("SELECT kind, text FROM claim_issue") == []
+
+
+def test_another_run_changes_nothing(office: Office) -> None:
+    mark = office.world.mark()
+    before = office.rows("SELECT action_id, state, changed_at FROM recall_action ORDER BY 1")
+    office.run()
+    assert office.rows("SELECT action_id, state, changed_at FROM recall_action ORDER BY 1") == before
+    assert [each for each in office.world.requests(mark) if each["system"] == "debt_authority"] == []
