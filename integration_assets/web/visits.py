@@ -90,6 +90,7 @@ class Visit:
             "csrf_field": csrf.FIELD,
             "dagit": (self.site.settings.ui_url or "").rstrip("/"),
             "notice": notice if f"notice.{notice}" in self.language.texts else "",
+            "has_claims": self.site.settings.claims_enabled,
             "logs_in": self.site.settings.web_login == "oidc",
         }
 
