@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
 from integration_assets.cache.claim_ledger import ClaimLedger
@@ -28,7 +29,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def proposed(scene: Scene) -> dict[str, int]:
     """The numbers of three proposed recalls, by reason."""
-    ClaimLedger(scene.cache.engine).store(EXAMPLES, pl.DataFrame(schema=MOVEMENTS))
+    ClaimLedger(scene.cache.engine).take_in(EXAMPLES, pl.DataFrame(schema=MOVEMENTS))
     recalls = Recalls(scene.cache.engine)
     wishes = [
         Wish(Asked(100001, "FEJL"), "The agreement was annulled."),
@@ -56,6 +57,13 @@ def states(scene: Scene) -> dict[str, str]:
     recalls = Recalls(scene.cache.engine)
     rows = recalls.listed([*recalls.counts(), "WITHDRAWN"])
     return dict(rows.select("reason", "state").iter_rows())
+
+
+def moved_to(scene: Scene, action_id: int, state: str) -> None:
+    """As a run or another person does meanwhile."""
+    statement = sa.text("UPDATE recall_action SET state = :state WHERE action_id = :id")
+    with scene.cache.engine.begin() as connection:
+        connection.execute(statement, {"state": state, "id": action_id})
 
 
 def test_recalls_are_decided_on_by_people(page: Page, scene: Scene, proposed: dict[str, int]) -> None:
@@ -96,10 +104,10 @@ def test_recalls_are_decided_on_by_people(page: Page, scene: Scene, proposed: di
 def test_what_was_decided_meanwhile_is_said_and_not_repeated(
     page: Page, claims: str, scene: Scene, proposed: dict[str, int]
 ) -> None:
+    moved_to(scene, proposed["FEJL"], "APPROVED")
     page.goto(f"{claims}/claims?state=APPROVED")
     page.get_by_label(f"Pick recall {proposed['FEJL']}").check()
-    with scene.cache.engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE recall_action SET state = 'SENT' WHERE action_id = {proposed['FEJL']}")
+    moved_to(scene, proposed["FEJL"], "SENT")
     page.get_by_role("button", name="Put on hold").click()
     expect(page.get_by_role("alert")).to_contain_text("not possible It is SENT")
 
