@@ -116,6 +116,16 @@ class MailOutbox:
             doubted=mail_outbox.c.doubted + int(doubted),
         )
 
+    def keep_for(self, mail_id: int, recipients: Sequence[str], error_text: str, next_attempt_at: datetime) -> None:
+        """The server has the mail for the others; it is tried again then for these."""
+        self._settle(
+            mail_id,
+            state="queued",
+            recipients=list(recipients),
+            error_text=error_text,
+            next_attempt_at=next_attempt_at,
+        )
+
     def give_up(self, mail_id: int, error_text: str) -> None:
         """The server refuses the mail for good."""
         self._settle(mail_id, state="given_up", error_text=error_text)

@@ -8,6 +8,7 @@ import base64
 import smtplib
 import ssl
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -64,37 +65,37 @@ class InDoubt(ServerAway):
 
 def connected(server: MailServer) -> smtplib.SMTP:
     """A session, secured and logged in; close it with `goodbye`. Raises ServerAway."""
-    where = f"The mail server {server.host}:{server.port}"
+    session: smtplib.SMTP | None = None
     try:
         context = ssl.create_default_context(cafile=server.ca)
         if server.security == "tls":
             session = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_s, context=context)
         else:
             session = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
-    except ssl.SSLCertVerificationError as error:
-        raise ServerAway(f"{where} showed a certificate that is not trusted: {error.verify_message}.") from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise ServerAway(f"{where} cannot be reached: {_told(error)}.") from None
-    try:
         session.ehlo_or_helo_if_needed()
         if server.security == "starttls":
             session.starttls(context=context)
             session.ehlo()
         if server.user is not None:
             _log_in(session, server.user, server.password or "")
-    except ssl.SSLCertVerificationError as error:
-        session.close()
-        raise ServerAway(f"{where} showed a certificate that is not trusted: {error.verify_message}.") from None
-    except smtplib.SMTPAuthenticationError as error:
-        session.close()
-        raise ServerAway(f"{where} does not accept the login of {server.user}: code {error.smtp_code}.") from None
-    except smtplib.SMTPNotSupportedError as error:
-        session.close()
-        raise ServerAway(f"{where} does not offer what smtp_security and smtp_user ask for: {error}") from None
     except (OSError, smtplib.SMTPException) as error:
-        session.close()
-        raise ServerAway(f"{where} did not let us in: {_told(error)}.") from None
+        if session is not None:
+            session.close()
+        why = _why_not(error, server, reached=session is not None)
+        raise ServerAway(f"The mail server {server.host}:{server.port} {why}.") from None
     return session
+
+
+def _why_not(error: Exception, server: MailServer, *, reached: bool) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"showed a certificate that is not trusted: {error.verify_message}"
+        case smtplib.SMTPAuthenticationError():
+            return f"does not accept the login of {server.user}: code {error.smtp_code}"
+        case smtplib.SMTPNotSupportedError():
+            return f"does not offer what smtp_security and smtp_user ask for: {_told(error)}"
+        case _:
+            return f"{'did not let us in' if reached else 'cannot be reached'}: {_told(error)}"
 
 
 def _log_in(session: smtplib.SMTP, user: str, password: str) -> None:
@@ -118,14 +119,28 @@ def goodbye(session: smtplib.SMTP) -> None:
         session.close()
 
 
-def send(session: smtplib.SMTP, letter: Letter) -> dict[str, str]:
-    """Sends a letter; returns the recipients that the server refused, with its reasons, where it took the others.
+@dataclass(frozen=True)
+class Taken:
+    """A mail that the server took for some of its recipients or all: those it refused, with its reasons."""
 
-    Raises MailError where it took none, ServerAway where it left before it had the text, InDoubt where it left
-    after that.
+    refused: Mapping[str, str]
+    """For good."""
+    deferred: Mapping[str, str]
+    """For now, as servers do that wait whether a stranger comes back (greylisting)."""
+
+
+def send(session: smtplib.SMTP, letter: Letter) -> Taken:
+    """Sends a letter to those of its recipients whom the server accepts.
+
+    Raises MailError where it took none or the letter cannot be written, ServerAway where it left before it had the
+    text, InDoubt where it left after that.
     """
     try:
-        return _sent(session, letter)
+        wire = _on_the_wire(letter)
+    except ValueError as error:
+        raise MailError(f"The mail cannot be written: {_told(error)}.", for_good=True) from None
+    try:
+        return _sent(session, letter, wire)
     except MailError:
         raise
     except (OSError, smtplib.SMTPException) as error:
@@ -133,25 +148,28 @@ def send(session: smtplib.SMTP, letter: Letter) -> dict[str, str]:
         raise ServerAway(f"The mail server went away: {_told(error)}.") from None
 
 
-def _sent(session: smtplib.SMTP, letter: Letter) -> dict[str, str]:
+def _sent(session: smtplib.SMTP, letter: Letter, wire: bytes) -> Taken:
     code, answer = session.mail(letter.sender)
     if code != _OK:
         raise _refusal(session, code, answer, f"the sender {letter.sender}")
-    refused: dict[str, str] = {}
-    for recipient in letter.recipients:
-        code, answer = session.rcpt(recipient)
-        if code not in (_OK, _FORWARDS):
-            refused[recipient] = f"{code} {_plain(answer)}"
-    if len(refused) == len(letter.recipients):
-        raise _refusal(session, code, answer, "all recipients")
+    answers = {recipient: session.rcpt(recipient) for recipient in letter.recipients}
+    not_taken = {recipient: told for recipient, told in answers.items() if told[0] not in (_OK, _FORWARDS)}
+    if len(not_taken) == len(answers):
+        # The mildest refusal counts: as long as one is for now only, it is worth another try.
+        raise _refusal(session, *min(not_taken.values()), "all recipients")
     code, answer = session.docmd("DATA")
     if code != _GO_AHEAD:
         raise _refusal(session, code, answer, "the mail")
-    session.send(_on_the_wire(letter))
+    session.send(wire)
     code, answer = _final_answer(session)
     if code != _OK:
         raise _refusal(session, code, answer, "the mail")
-    return refused
+    told = {recipient: f"{number} {_plain(text)}" for recipient, (number, text) in not_taken.items()}
+    for_good = {recipient for recipient, (number, _) in not_taken.items() if number >= _FOR_GOOD}
+    return Taken(
+        refused={recipient: reason for recipient, reason in told.items() if recipient in for_good},
+        deferred={recipient: reason for recipient, reason in told.items() if recipient not in for_good},
+    )
 
 
 def _final_answer(session: smtplib.SMTP) -> tuple[int, bytes]:

@@ -18,6 +18,7 @@ from integration_assets.clients.smtp import (
     MailError,
     MailServer,
     ServerAway,
+    Taken,
     connected,
     goodbye,
     message_id,
@@ -69,7 +70,7 @@ def send_mails(
             while time.monotonic() - began < most_seconds and (mail := outbox.claim(now())) is not None:
                 try:
                     session = session or connected(server)
-                    refused = send(session, _letter(mail, sender))
+                    taken = send(session, _letter(mail, sender))
                 except ServerAway as error:
                     session = None
                     _put_off(outbox, mail, error, now())
@@ -78,7 +79,7 @@ def send_mails(
                 except MailError as error:
                     _note_refusal(outbox, mail, error, now(), posted)
                 else:
-                    outbox.note_sent(mail.mail_id, now(), error_text=_refused_text(refused))
+                    _note_taken(outbox, mail, taken, now())
                     posted.sent += 1
         finally:
             if session is not None:
@@ -99,12 +100,13 @@ def send_trial(server: MailServer, sender: str, recipients: Sequence[str], now: 
     try:
         session = connected(server)
         try:
-            refused = send(session, letter)
+            taken = send(session, letter)
         finally:
             goodbye(session)
     except MailError as error:
         return [str(error)]
-    return [f"{recipient} is refused: {reason}" for recipient, reason in refused.items()]
+    not_taken = {**taken.refused, **taken.deferred}
+    return [f"{recipient} is refused: {reason}" for recipient, reason in not_taken.items()]
 
 
 def _note_refusal(outbox: MailOutbox, mail: Mail, error: MailError, now: datetime, posted: Posted) -> None:
@@ -117,15 +119,23 @@ def _note_refusal(outbox: MailOutbox, mail: Mail, error: MailError, now: datetim
 
 
 def _put_off(outbox: MailOutbox, mail: Mail, error: MailError, now: datetime) -> None:
-    pause = PAUSES[min(mail.attempts, len(PAUSES)) - 1]
-    outbox.note_failed(mail.mail_id, str(error), now + pause, doubted=isinstance(error, InDoubt))
+    outbox.note_failed(mail.mail_id, str(error), _next_attempt(mail, now), doubted=isinstance(error, InDoubt))
+
+
+def _next_attempt(mail: Mail, now: datetime) -> datetime:
+    return now + PAUSES[min(mail.attempts, len(PAUSES)) - 1]
 
 
 def _letter(mail: Mail, sender: str) -> Letter:
     return Letter(mail.message_id, sender, mail.recipients, mail.subject, mail.body, mail.created_at)
 
 
-def _refused_text(refused: dict[str, str]) -> str | None:
-    if not refused:
-        return None
-    return "Refused for " + "; ".join(f"{recipient}: {reason}" for recipient, reason in refused.items())
+def _note_taken(outbox: MailOutbox, mail: Mail, taken: Taken, now: datetime) -> None:
+    """The mail is sent; where the server put recipients off, it stays for them alone."""
+    not_taken = {**taken.refused, **taken.deferred}
+    told = "; ".join(f"{recipient}: {reason}" for recipient, reason in not_taken.items())
+    error_text = f"Not taken for {told}" if told else None
+    if taken.deferred:
+        outbox.keep_for(mail.mail_id, list(taken.deferred), str(error_text), _next_attempt(mail, now))
+    else:
+        outbox.note_sent(mail.mail_id, now, error_text=error_text)

@@ -40,6 +40,8 @@ class Switches:
     leaves_after: LeavesAfter = "never"
     refused_recipients: frozenset[str] = frozenset()
     """Nobody of that name here (550)."""
+    deferred_recipients: frozenset[str] = frozenset()
+    """Come back later with mails for these (450)."""
     refuses_all: bool = False
     """No text is taken (554)."""
 
@@ -52,8 +54,8 @@ def switches_of(body: Mapping[str, Any]) -> Switches:
     if body.get("leaves_after", "never") not in get_args(LeavesAfter):
         raise ValueError(f"leaves_after is one of {', '.join(get_args(LeavesAfter))}")
     given = dict(body)
-    if "refused_recipients" in given:
-        given["refused_recipients"] = frozenset(map(str, given["refused_recipients"]))
+    for name in {"refused_recipients", "deferred_recipients"} & set(given):
+        given[name] = frozenset(map(str, given[name]))
     return Switches(**given)
 
 
@@ -82,6 +84,8 @@ class MailBox:
     """How often each Message-ID was taken."""
     texts: list[bytes] = field(default_factory=list)
     """Every text as it came, repeated ones too."""
+    envelopes: list[tuple[str, ...]] = field(default_factory=list)
+    """The recipients of every text."""
     _kept: dict[str, KeptMail] = field(default_factory=dict)
 
     @property
@@ -109,11 +113,13 @@ class MailBox:
         self.switches = Switches()
         self.deliveries.clear()
         self.texts.clear()
+        self.envelopes.clear()
         self._kept.clear()
 
     def keep(self, mail: KeptMail, text: bytes) -> None:
         """Takes a mail; one whose Message-ID is known is counted and not kept again."""
         self.texts.append(text)
+        self.envelopes.append(mail.recipients)
         self.deliveries[mail.message_id] = self.deliveries.get(mail.message_id, 0) + 1
         self._kept.setdefault(mail.message_id, mail)
 
@@ -244,6 +250,8 @@ class _Session:
             await self._say("503 Bad sequence of commands")
         elif recipient in self._box.switches.refused_recipients:
             await self._say("550 No such user here")
+        elif recipient in self._box.switches.deferred_recipients:
+            await self._say("450 Mailbox busy")
         else:
             self._recipients.append(recipient)
             await self._say("250 OK")

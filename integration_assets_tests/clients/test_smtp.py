@@ -17,6 +17,7 @@ from integration_assets.clients.smtp import (
     MailServer,
     Security,
     ServerAway,
+    Taken,
     as_message,
     connected,
     goodbye,
@@ -34,6 +35,7 @@ LETTER = Letter(
     body="Ét bogstav: æøå.\n.En linje med punktum\n\n" + "lang " * 300 + "\n",
     created_at=datetime(2025, 11, 3, 9, 0, tzinfo=UTC),
 )
+ALL_TAKEN = Taken({}, {})
 USERS = {"integration": "hemmelig og lang"}
 DANISH = {"integration": "Æblegrød på lørdag"}
 
@@ -54,7 +56,7 @@ def served(
         yield box, MailServer("localhost", port, security, 5.0, name, password, keys.authority)
 
 
-def deliver(server: MailServer, letter: Letter = LETTER) -> dict[str, str]:
+def deliver(server: MailServer, letter: Letter = LETTER) -> Taken:
     session = connected(server)
     try:
         return send(session, letter)
@@ -66,7 +68,7 @@ def deliver(server: MailServer, letter: Letter = LETTER) -> dict[str, str]:
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 def test_a_mail_arrives_as_it_was_written(keys: Keys, security: Security, users: dict[str, str]) -> None:
     with served(keys, security, users=users) as (box, server):
-        assert deliver(server) == {}
+        assert deliver(server) == ALL_TAKEN
     (mail,) = box.mails
     assert (mail.sender, mail.recipients) == (LETTER.sender, LETTER.recipients)
     assert mail.secured == (security != "none")
@@ -131,11 +133,16 @@ def test_nobody_listens() -> None:
 def test_a_refused_recipient_does_not_keep_it_from_the_others(keys: Keys) -> None:
     with served(keys) as (box, server):
         box.switches.refused_recipients = frozenset({"vagt@varme.example"})
-        assert deliver(server) == {"vagt@varme.example": "550 No such user here"}
+        assert deliver(server) == Taken({"vagt@varme.example": "550 No such user here"}, {})
         box.switches.refused_recipients = frozenset(LETTER.recipients)
         with pytest.raises(MailError, match="refused all recipients: 550") as told:
             deliver(server)
         assert told.value.for_good
+        box.switches.refused_recipients = frozenset({"vagt@varme.example"})
+        box.switches.deferred_recipients = frozenset({"drift@varme.example"})
+        with pytest.raises(MailError, match="refused all recipients: 450") as told:
+            deliver(server)
+        assert not told.value.for_good, "one of them may still get it"
     assert [mail.recipients for mail in box.mails] == [("drift@varme.example",)]
 
 
@@ -151,7 +158,7 @@ def test_refusals_for_now_and_for_good(keys: Keys) -> None:
             send(session, LETTER)
         assert told.value.for_good
         box.switches.refuses_all = False
-        assert send(session, LETTER) == {}, "the session goes on"
+        assert send(session, LETTER) == ALL_TAKEN, "the session goes on"
         goodbye(session)
 
 
@@ -191,3 +198,11 @@ def test_a_line_end_in_a_header_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"(?i)line|CR|LF|newline"):
             as_message(forged)
+
+
+def test_a_letter_that_cannot_be_written_ends_there(keys: Keys) -> None:
+    with served(keys) as (box, server):
+        with pytest.raises(MailError, match="cannot be written") as told:
+            deliver(server, replace(LETTER, subject="x\r\nBcc: anybody@example.org"))
+        assert told.value.for_good
+    assert box.mails == []

@@ -127,6 +127,26 @@ def test_a_mail_that_is_refused_for_good_is_kept_and_holds_nobody_up(
     ]
 
 
+def test_a_recipient_who_is_put_off_gets_it_later_and_the_others_once(
+    outbox: MailOutbox, mail_server: tuple[MailBox, MailServer]
+) -> None:
+    box, server = mail_server
+    outbox.queue(NewMail("<1@x>", "1", "", ["a@x.dk", "b@x.dk", "c@x.dk"], "s", "b"), START)
+    box.switches.deferred_recipients = frozenset({"b@x.dk"})
+    box.switches.refused_recipients = frozenset({"c@x.dk"})
+    send_mails(outbox, server, SENDER, lambda: START)
+    (mail,) = outbox.latest()
+    assert (mail.state, mail.recipients, mail.error_text) == (
+        "queued",
+        ["b@x.dk"],
+        "Not taken for c@x.dk: 550 No such user here; b@x.dk: 450 Mailbox busy",
+    )
+    box.switches.deferred_recipients = frozenset()
+    send_mails(outbox, server, SENDER, lambda: START + timedelta(minutes=1))
+    assert box.envelopes == [("a@x.dk",), ("b@x.dk",)]
+    assert outbox.latest()[0].state == "sent"
+
+
 @pytest.fixture
 def database(cache: sa.Engine, cache_url: str, server_dir: Path) -> tuple[str, str]:
     """What another process needs to reach the same cache."""

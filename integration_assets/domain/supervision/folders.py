@@ -3,7 +3,7 @@
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import time
 
 from integration_assets.domain.supervision.mails import BODY, FIELDS, SUBJECT
@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 """Plain addresses only: nothing that could end a line, quote or group anything."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Folder:
     """One folder. Raises ValueError, in a sentence that names it, where its numbers do not fit each other."""
 
@@ -63,6 +63,14 @@ class Folder:
             raise ValueError(f"A folder's name is made of letters, digits and underscores, which {self.name!r} is not.")
         for fault in self._faults():
             raise ValueError(f"Folder {self.name}: {fault}")
+
+    def __repr__(self) -> str:
+        """Its name, and what is not the standard."""
+        standard = {each.name: each.default for each in fields(self) if each.default is not MISSING}
+        shown = {"name": self.name, "window": self.window}
+        shown |= {name: getattr(self, name) for name, value in standard.items() if getattr(self, name) != value}
+        told = [f"{name}={value!r}" for name, value in shown.items() if name != "window" or not self.window.is_always]
+        return f"Folder({', '.join(told)})"
 
     def _faults(self) -> list[str]:
         least = {"alert_delay_min": 0, "mail_interval_min": 0, "frequency_min": 1, "period_min": 1}

@@ -68,6 +68,13 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: di
         settings(monkeypatch, [wrong])
 
 
+def test_a_folder_shows_what_is_not_the_standard() -> None:
+    assert repr(Folder()) == "Folder(name='standard')"
+    shown = repr(Folder(name="varme", areas=("8000",), window=Window(hours=10)))
+    assert shown.startswith("Folder(name='varme', window=Window(")
+    assert shown.endswith("hours=10), areas=('8000',))")
+
+
 def test_folders_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError, match="stand more than once: varme"):
         settings(monkeypatch, [{"name": "varme"}, {"name": "varme"}])
