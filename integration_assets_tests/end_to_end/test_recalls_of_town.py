@@ -3,7 +3,10 @@
 Runs of the asset job carry it, as in Dagit; people use the command. The debt authority is asked over mutual TLS.
 """
 
+import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -16,8 +19,10 @@ from integration_assets.cache.claim_ledger import ClaimLedger
 from integration_assets.cli import app
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets.resources.cache import open_cache
+from integration_assets.sandbox import town_numbers
 from integration_assets.sandbox.verify_claims import compare_claims
 from integration_assets_tests.end_to_end.conftest import NewWorld
+from integration_assets_tests.end_to_end.leaks import Numbers, database, leaks
 from integration_assets_tests.end_to_end.world import World, played, shown
 
 CUSTOMERS = 25
@@ -73,7 +78,20 @@ def office(new_world: NewWorld) -> Office:
     return Office(world)
 
 
-def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
+def told_by_the_authority(world: World, mains: Iterable[str]) -> list[str]:
+    """Gives each main claim a debtor more, a business of one man; the personal numbers of the owners."""
+    people = town_numbers.Numbers(random.Random(4), set())
+    claims = world.get("/debt_authority/books")["claims"]
+    owners: list[str] = []
+    for main in mains:
+        owners.append(people.cpr(date(1961, 3, 4), "M"))
+        named = {"cvr": people.cvr(), "form": "10", "owner": owners[-1]}
+        more = {"customer": "0000099999", "kind": "VIRKSOMHED", "limitation": "2028-06-01", **named}
+        world.post("/debt_authority/claims", [{**claims[main], "debtors": [*claims[main]["debtors"], more]}])
+    return owners
+
+
+def test_from_the_annulled_agreement_to_the_receipts(office: Office, capfd: pytest.CaptureFixture[str]) -> None:
     world = office.world
     world.post("/debt_authority/switches", {"automatic": False})
     office.run()
@@ -97,9 +115,10 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
     assert sorted(proposed) == sorted((int(main), reason, "PROPOSED") for main, reason in mains.items())
     assert world.get("/debt_authority/books")["arrivals"] == []
 
+    owners = told_by_the_authority(world, mains)
     ids = [str(action) for (action,) in office.rows("SELECT action_id FROM recall_action")]
     assert all(action in office.command("list") for action in ids)
-    office.command("approve", *ids, "--yes-irreversible", "--by", "bent", "--note", "annulled")
+    said = office.command("approve", *ids, "--yes-irreversible", "--by", "bent", "--note", "annulled")
     office.run()
     assert {state for (state,) in office.rows("SELECT state FROM recall_action")} == {"MODTAGET"}
     world.post("/debt_authority/work", {})
@@ -116,6 +135,11 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
     left = {name: len(set(found) - families) for name, found in by_customer.items()}
     assert office.under_collection() == {name: number for name, number in left.items() if number}
     assert office.rows("SELECT kind, text FROM claim_issue") == []
+
+    # Whoever owns a business of one man is told by the receipts. It stays sealed.
+    said += "".join(office.command("show", action) for action in ids)
+    places = [*database(world.given["cache_url"]), ("the commands", said), ("the log", capfd.readouterr().err)]
+    assert leaks(Numbers(owners), places) == {}
 
 
 def test_another_run_changes_nothing(office: Office) -> None:
