@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from integration_assets.cache import recall_rows
-from integration_assets.cache.claim_tables import OPEN, UNSETTLED
+from integration_assets.cache.claim_tables import AWAITED, OPEN, UNSETTLED
 from integration_assets.cache.recall_lists import RecallLists
 from integration_assets.cache.recall_outbox import CHANNEL
 from integration_assets.cache.recall_rows import Change, Recall
@@ -40,8 +40,8 @@ SELECT unnest(CAST(:ids AS bigint[])), :decision, :by, :now, :note
 _APPROVERS = """
 SELECT action_id, decided_by FROM recall_decision WHERE action_id = ANY(:ids) AND decision = 'approve'
 """
-_TOGETHER = f"""
-SELECT action_id FROM recall_action WHERE {UNSETTLED} AND delivery_id IN
+_TOGETHER = """
+SELECT action_id FROM recall_action WHERE {condition} AND delivery_id IN
   (SELECT delivery_id FROM recall_action WHERE action_id = ANY(:ids) AND delivery_id IS NOT NULL)
 """
 _SEND_AGAIN = """
@@ -151,8 +151,10 @@ class Recalls(RecallLists):
     ) -> list[Decided]:
         with self._engine.begin() as connection:
             ids = set(action_ids)
-            if decision in (Decision.RELEASE, Decision.ASK_AGAIN):
-                ids.update(connection.scalars(sa.text(_TOGETHER), {"ids": list(action_ids)}))
+            together = {Decision.RELEASE: UNSETTLED, Decision.ASK_AGAIN: AWAITED}.get(decision)
+            if together is not None:
+                query = sa.text(_TOGETHER.format(condition=together))
+                ids.update(connection.scalars(query, {"ids": list(action_ids)}))
             recalls = recall_rows.locked(connection, ids)
             wanted = {recalls[number].situation for number in action_ids if number in recalls}
             approvers = _approvers(connection, action_ids) if decision is Decision.APPROVE else {}
