@@ -82,9 +82,7 @@ def ui(
 def web(
     host: Annotated[str | None, typer.Option(help="Address to serve on; that of the settings (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port; that of the settings (3100).")] = None,
-    dagit_url: Annotated[
-        str | None, typer.Option(help="Dagster's web server, for links; that of the settings.")
-    ] = None,
+    dagit_url: Annotated[str | None, typer.Option(help="Dagster's web server, for links.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
 ) -> None:
     """Serves the operators' pages: state of the interactions, worklist, look-up by number, trends.
