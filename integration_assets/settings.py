@@ -427,7 +427,7 @@ class Settings(BaseSettings):
     smtp_user: str | None = Field(default=None, description="User name; unset: no login")
     smtp_password: SecretStr | None = Field(default=None, description="Password")
     smtp_timeout_seconds: float = Field(default=20.0, gt=0, description="Longest wait for an answer of the mail server")
-    ui_url: str | None = Field(
+    dagit_url: str | None = Field(
         default=None, description="Address of Dagster's web server, for links in pages and mails"
     )
 

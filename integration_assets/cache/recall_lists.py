@@ -52,7 +52,7 @@ SELECT a.action_id, a.claim_id, a.reason, a.state, a.outcome, c.creditor_ref, c.
   (SELECT count(DISTINCT d.decided_by) FROM recall_decision AS d
    WHERE d.action_id = a.action_id AND d.decision = 'approve'),
   {sent_at}, a.error_number, a.note
-FROM recall_action AS a LEFT JOIN claim AS c USING (claim_id) WHERE {condition} ORDER BY a.proposed_at, a.action_id
+FROM recall_action AS a LEFT JOIN claim AS c USING (claim_id) WHERE {condition}
 """
 
 _STORY = """
@@ -83,16 +83,20 @@ class RecallLists:
         self._engine = engine
 
     def listed(
-        self, states_wanted: Sequence[str] | None = None, action_ids: Sequence[int] | None = None
+        self,
+        states_wanted: Sequence[str] | None = None,
+        action_ids: Sequence[int] | None = None,
+        *,
+        limit: int | None = None,
     ) -> pl.DataFrame:
-        """Recalls (LISTED) of these states (default: all open ones), or these themselves."""
+        """Recalls (LISTED) of these states (default: all open ones), or these themselves; the first ones at most."""
         if action_ids is not None:
             condition, parameters = "a.action_id = ANY(%s)", [list(action_ids)]
         elif states_wanted:
             condition, parameters = "a.state = ANY(%s)", [list(states_wanted)]
         else:
             condition, parameters = f"a.{OPEN}", []
-        return self._read(condition, parameters)
+        return self._read(f"{condition} ORDER BY a.proposed_at, a.action_id LIMIT %s", [*parameters, limit])
 
     def story(self, action_id: int) -> pl.DataFrame:
         """What happened to a recall (STORY), the first first; empty where there is no such action."""
@@ -111,7 +115,7 @@ class RecallLists:
 
     def overdue(self, before: datetime) -> pl.DataFrame:
         """Recalls (LISTED) that were sent before an instant and have no final status."""
-        return self._read(f"a.{AWAITED} AND a.sent_at < %s", [before])
+        return self._read(f"a.{AWAITED} AND a.sent_at < %s ORDER BY a.proposed_at, a.action_id", [before])
 
     def counts(self) -> dict[str, int]:
         """How many open recalls are in each state."""

@@ -82,7 +82,7 @@ def ui(
 def web(
     host: Annotated[str | None, typer.Option(help="Address to serve on; that of the settings (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port; that of the settings (3100).")] = None,
-    ui_url: Annotated[str | None, typer.Option(help="Dagster's web server, for links; that of the settings.")] = None,
+    dagit_url: Annotated[str | None, typer.Option(help="Dagster's web server, for links.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the cache; that of the settings.")] = None,
 ) -> None:
     """Serves the operators' pages: state of the interactions, worklist, look-up by number, trends.
@@ -91,7 +91,7 @@ def web(
     """
     from integration_assets.cli.web import serve_pages
 
-    serve_pages(host=host, port=port, ui_url=ui_url, data_dir=data_dir)
+    serve_pages(host=host, port=port, dagit_url=dagit_url, data_dir=data_dir)
 
 
 @app.command()

@@ -39,7 +39,7 @@ SECTIONS = {
     "mail": "Supervision",
     "smtp": "Supervision",
     "web": "Pages",
-    "ui": "Pages",
+    "dagit": "Pages",
     "claim": "Recalls of claims",
     "claims": "Recalls of claims",
     "dmi": "Recalls of claims",

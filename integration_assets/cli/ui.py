@@ -138,7 +138,7 @@ def _commands(port: int, pages_port: int, data_dir: Path) -> dict[str, list[str]
         "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--log-level", "warning", *location],
         "pages": [
             *(sys.executable, "-m", "integration_assets.cli.app", "web", "--host", HOST, "--port", str(pages_port)),
-            *("--data-dir", str(data_dir), "--ui-url", f"http://{HOST}:{port}"),
+            *("--data-dir", str(data_dir), "--dagit-url", f"http://{HOST}:{port}"),
         ],
     }
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from integration_assets.cli.opened import REFUSED, opened_cache, refuse, settings_of
 
 
-def serve_pages(*, host: str | None, port: int | None, ui_url: str | None, data_dir: Path | None) -> None:
+def serve_pages(*, host: str | None, port: int | None, dagit_url: str | None, data_dir: Path | None) -> None:
     """Runs until Ctrl-C or SIGTERM. Ends at once, with a sentence, where strangers could see the pages."""
     from integration_assets.web.access import UnsafeSetup, page_address, require_safe_setup
 
-    named = {"web_host": host, "web_port": port, "ui_url": ui_url}
+    named = {"web_host": host, "web_port": port, "dagit_url": dagit_url}
     settings = settings_of(data_dir).model_copy(
         update={name: value for name, value in named.items() if value is not None}
     )

@@ -46,7 +46,7 @@ class Means:
     """Who the mails come from; without one there are none."""
     crm_project: str
     """Name of the CRM environment of folders that name none."""
-    ui_url: str | None = None
+    dagit_url: str | None = None
     """Where Dagster's pages are."""
 
     @classmethod
@@ -58,7 +58,7 @@ class Means:
             recipients=settings.mail_recipients,
             sender=settings.mail_sender,
             crm_project=urlsplit(settings.crm_url or "").hostname or "",
-            ui_url=settings.ui_url,
+            dagit_url=settings.dagit_url,
         )
 
 
@@ -119,7 +119,7 @@ def note_failed_run(means: Means, failed: FailedRun, now: datetime) -> bool:
     if failed.brings_across:
         means.cache.journal.record(failed.run_id, RUN_FAILED, failed.areas, {}, failed.failed_at, failed.failed_at)
     text = f"A run of {failed.job} failed" + (f" at {', '.join(failed.steps)}" if failed.steps else "") + "."
-    where = f"{means.ui_url.rstrip('/')}/runs/{failed.run_id}" if means.ui_url else f"run {failed.run_id}"
+    where = f"{means.dagit_url.rstrip('/')}/runs/{failed.run_id}" if means.dagit_url else f"run {failed.run_id}"
     with interactions.refreshing(means.cache.engine, EVERYWHERE) as connection:
         alarm = alarms.see(connection, EVERYWHERE, Anomaly("run_failure", "error", text, failed.job), now)
         explained = f"Dagster shows why: {where}\nThe alarm ends when a run of this job succeeds."

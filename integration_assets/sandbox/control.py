@@ -77,6 +77,7 @@ class Control:
             ("/town", self.build_town, "POST"),
             ("/day", self.play_day, "POST"),
             ("/annulments", self.annul, "POST"),
+            ("/late-move-outs", self.move_out_late, "POST"),
             ("/original", self.fill_registry, "POST"),
             ("/truth", self.truth, "GET"),
             ("/reset", self.reset, "POST"),
@@ -189,6 +190,17 @@ class Control:
             return _refusal('expected {"customers": [number, ...]} or {"count": number}')
         try:
             return await self._town("annul", self._store, self._options.kmd_ee_url, list(map(int, customers)), count)
+        except LookupError as error:
+            return _refusal(str(error))
+
+    async def move_out_late(self, request: Request) -> Response:
+        """Let customers with claims have moved out long ago: `{"day": ISO date, "count": n}`; which they were."""
+        body = await _object(request) or {}
+        day, count = body.get("day"), body.get("count", 1)
+        if not isinstance(day, str) or not isinstance(count, int):
+            return _refusal('expected {"day": ISO date, "count": number}')
+        try:
+            return await self._town("move_out_late", self._store, self._options.kmd_ee_url, day, count)
         except LookupError as error:
             return _refusal(str(error))
 

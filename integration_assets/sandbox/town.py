@@ -12,16 +12,16 @@ from integration_assets.sandbox import address_sample, town_parties, town_places
 from integration_assets.sandbox.days import play_day
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_builder import Builder
-from integration_assets.sandbox.town_claims import annul_rows, hand_over
+from integration_assets.sandbox.town_claims import annul_rows, hand_over, moved_out_rows
 from integration_assets.sandbox.town_homes import Homes
 from integration_assets.sandbox.town_kinds import LEANING, ORDINARY, planned
-from integration_assets.sandbox.town_model import BASE_DAY, COLLECTION, Town, load, uninterrupted
+from integration_assets.sandbox.town_model import BASE_DAY, COLLECTION, Customer, Town, load, uninterrupted
 from integration_assets.sandbox.town_people import People
 from integration_assets.sandbox.town_rules import as_of, remember_parties, settle
 from integration_assets.sandbox.town_write import FIRST_CUSTOMER_NUMBER, write_changes, write_town
 from integration_assets.sandbox.truth import truth
 
-__all__ = ["annul", "build", "play_day", "truth"]
+__all__ = ["annul", "build", "move_out_late", "play_day", "truth"]
 
 Json = dict[str, Any]
 
@@ -76,7 +76,20 @@ def annul(store: Store, kmd_ee_url: str, customers: list[int], count: int) -> Js
     Returns {customers: [customer number, ...]}. Raises LookupError where there is no such agreement.
     """
     town = load(store)
-    rows = annul_rows(town, as_of(town), customers, count)
+    return _corrected(store, kmd_ee_url, town, annul_rows(town, as_of(town), customers, count))
+
+
+@uninterrupted
+def move_out_late(store: Store, kmd_ee_url: str, moved_out: str, count: int) -> Json:
+    """Let so many customers with claims have moved out on an ISO day that has long passed.
+
+    Returns {customers: [customer number, ...]}. Raises LookupError where there are too few.
+    """
+    town = load(store)
+    return _corrected(store, kmd_ee_url, town, moved_out_rows(town, as_of(town), moved_out, count))
+
+
+def _corrected(store: Store, kmd_ee_url: str, town: Town, rows: list[Customer]) -> Json:
     touched = {("customers", row.number) for row in rows}
     town.save(store, touched)
     write_changes(town, kmd_ee_url, touched)

@@ -5,6 +5,7 @@ size give the same claims, number for number.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from integration_assets.sandbox.register_surplus import participant
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_builder import day_after
 from integration_assets.sandbox.town_model import Customer, Town
-from integration_assets.sandbox.town_rules import exported_rows, is_visible
+from integration_assets.sandbox.town_rules import exported_rows, installations_by_place, is_visible
 
 Json = dict[str, Any]
 
@@ -24,7 +25,7 @@ PERIODS: Final = (("2025-01-01", "2025-03-31"), ("2025-04-01", "2025-06-30"), ("
 """Billing periods of the bills that were handed over."""
 
 _SHARE: Final = 0.05
-_FEWEST: Final = 4
+_FEWEST: Final = 10
 _FIRST_CLAIM: Final = 10_000_000
 _ONE_MAN_BUSINESS: Final = "10"
 _BUSINESSES_OF_ONE: Final = 4
@@ -80,7 +81,7 @@ def annul_rows(town: Town, day: str, customers: list[int], count: int) -> list[C
     row, which is refused from now on. Raises LookupError for rows that cannot be annulled, or when there are too few.
     """
     with_claims = sorted({bill["customer"] for bill in town.meta.get("bills", {}).values()})
-    fitting = [number for number in with_claims if _can_be_annulled(town.customers[number], day)]
+    fitting = [number for number in with_claims if _is_in_order(town.customers[number], day)]
     random.Random(f"annulments {town.meta['seed']} {day}").shuffle(fitting)
     chosen = [*customers, *[number for number in fitting if number not in customers][:count]]
     if len(chosen) < len(customers) + count:
@@ -88,7 +89,7 @@ def annul_rows(town: Town, day: str, customers: list[int], count: int) -> list[C
     rows: list[Customer] = []
     for number in chosen:
         row = town.customers.get(number)
-        if row is None or not _can_be_annulled(row, day):
+        if row is None or not _is_in_order(row, day):
             raise LookupError(f"The agreement of customer {number} cannot be annulled: it is not in force.")
         row.good = dict(vars(row))
         row.moved_out, row.reason = day_after(row.moved_in, -1), "annulled_move_in"
@@ -96,7 +97,33 @@ def annul_rows(town: Town, day: str, customers: list[int], count: int) -> list[C
     return rows
 
 
-def _can_be_annulled(row: Customer, day: str) -> bool:
+def moved_out_rows(town: Town, day: str, moved_out: str, count: int) -> list[Customer]:
+    """Let so many customers with claims have moved out on a day that has long passed; which they were.
+
+    Those move out who have their place for themselves and were there before the day. Raises LookupError when there are
+    too few.
+    """
+    shared = Counter(row.place for row in town.customers.values())
+    parties = Counter(party for row in town.customers.values() for party in {row.party, row.co} if party)
+    placed = installations_by_place(town)
+
+    def fits(row: Customer) -> bool:
+        meters = [meter for each in placed.get(row.place, []) for meter in each.meters]
+        alone = shared[row.place] == 1 and all(parties[each] == 1 for each in (row.party, row.co) if each)
+        here = row.moved_out is None and row.moved_in < moved_out and all(meter[4] < moved_out for meter in meters)
+        return _is_in_order(row, day) and row.co_reason is None and alone and here
+
+    with_claims = sorted({bill["customer"] for bill in town.meta.get("bills", {}).values()})
+    fitting = [town.customers[number] for number in with_claims if fits(town.customers[number])]
+    if len(fitting) < count:
+        raise LookupError(f"Only {len(fitting)} customers with claims can have moved out on {moved_out}.")
+    chosen = random.Random(f"move-outs {town.meta['seed']} {day} {moved_out}").sample(fitting, count)
+    for row in chosen:
+        row.moved_out = moved_out
+    return sorted(chosen, key=lambda row: row.number)
+
+
+def _is_in_order(row: Customer, day: str) -> bool:
     return row.exported and row.reason is None and row.good is None and is_visible(row, day) and row.moved_in < day
 
 

@@ -16,7 +16,7 @@ from integration_assets.settings import WebRole
 from integration_assets.web.access import known_hosts, require_safe_setup
 from integration_assets.web.forms import LARGEST_BODY
 from integration_assets.web.headers import Guarded
-from integration_assets.web.pages import numbers, overview, session, trends, worklist
+from integration_assets.web.pages import claims, numbers, overview, session, trends, worklist
 from integration_assets.web.rendering import FOLDER
 from integration_assets.web.site import Site
 from integration_assets.web.visits import View, answering, visit_of
@@ -38,6 +38,9 @@ PAGES: Final[tuple[tuple[str, str, View, WebRole | None], ...]] = (
     ("GET", "/customers/{number}", numbers.customer, "viewer"),
     ("POST", "/customers/{number}", numbers.unmasked, "privacy"),
     ("GET", "/installations/{number}", numbers.installation, "viewer"),
+    ("GET", "/claims", claims.claims, "viewer"),
+    ("POST", "/claims", claims.decide, "operator"),
+    ("GET", "/claims/{action:int}", claims.recall, "viewer"),
     ("GET", "/trends", trends.trends, "viewer"),
     ("GET", "/login", session.login, None),
     ("GET", "/login/callback", session.callback, None),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from integration_assets.domain.people.numbers import masked_numbers
 
 LARGEST_BODY: Final = 64 * 1024
-_MOST_FIELDS: Final = 50
+_MOST_FIELDS: Final = 200
 _LONGEST: Final = 200
 
 

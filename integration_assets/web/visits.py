@@ -88,8 +88,9 @@ class Visit:
             "path": self.request.url.path,
             "csrf": self.csrf_token,
             "csrf_field": csrf.FIELD,
-            "dagit": (self.site.settings.ui_url or "").rstrip("/"),
+            "dagit": (self.site.settings.dagit_url or "").rstrip("/"),
             "notice": notice if f"notice.{notice}" in self.language.texts else "",
+            "has_claims": self.site.settings.claims_enabled,
             "logs_in": self.site.settings.web_login == "oidc",
         }
 

@@ -1,9 +1,12 @@
-"""An agreement of the town is annulled: its claims are proposed, approved by command, recalled, and not a claim more.
+"""Agreements are annulled or end earlier: their claims are proposed, approved by command, recalled, and no claim more.
 
 Runs of the asset job carry it, as in Dagit; people use the command. The debt authority is asked over mutual TLS.
 """
 
+import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -16,8 +19,10 @@ from integration_assets.cache.claim_ledger import ClaimLedger
 from integration_assets.cli import app
 from integration_assets.resources.business_day import AS_OF_TAG
 from integration_assets.resources.cache import open_cache
+from integration_assets.sandbox import town_numbers
 from integration_assets.sandbox.verify_claims import compare_claims
 from integration_assets_tests.end_to_end.conftest import NewWorld
+from integration_assets_tests.end_to_end.leaks import Numbers, database, leaks
 from integration_assets_tests.end_to_end.world import World, played, shown
 
 CUSTOMERS = 25
@@ -73,7 +78,20 @@ def office(new_world: NewWorld) -> Office:
     return Office(world)
 
 
-def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
+def told_by_the_authority(world: World, mains: Iterable[str]) -> list[str]:
+    """Gives each main claim a debtor more, a business of one man; the personal numbers of the owners."""
+    people = town_numbers.Numbers(random.Random(4), set())
+    claims = world.get("/debt_authority/books")["claims"]
+    owners: list[str] = []
+    for main in mains:
+        owners.append(people.cpr(date(1961, 3, 4), "M"))
+        named = {"cvr": people.cvr(), "form": "10", "owner": owners[-1]}
+        more = {"customer": "0000099999", "kind": "VIRKSOMHED", "limitation": "2028-06-01", **named}
+        world.post("/debt_authority/claims", [{**claims[main], "debtors": [*claims[main]["debtors"], more]}])
+    return owners
+
+
+def test_from_the_annulled_agreement_to_the_receipts(office: Office, capfd: pytest.CaptureFixture[str]) -> None:
     world = office.world
     world.post("/debt_authority/switches", {"automatic": False})
     office.run()
@@ -86,6 +104,8 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
     assert office.rows("SELECT * FROM recall_action") == []
 
     annulled = world.post("/annulments", {"count": 2})["customers"]
+    # In the middle of the second billing period: what was billed after it was never owed, that period in part.
+    world.post("/late-move-outs", {"day": "2025-05-15", "count": 3})
     world.play(1)
     office.day = 1
     world.run_day(1)
@@ -95,11 +115,17 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
     assert {claims[main]["customer_number"] for main in mains} >= set(annulled)
     proposed = office.rows("SELECT claim_id, reason, state FROM recall_action")
     assert sorted(proposed) == sorted((int(main), reason, "PROPOSED") for main, reason in mains.items())
+    reduced = world.truth()["write_downs"]
+    told = office.rows("SELECT claim_id FROM claim_issue WHERE kind = 'write_down'")
+    assert sorted(str(claim) for (claim,) in told) == sorted(reduced)
+    assert reduced, "a person has something to write down"
+    assert {claims[main]["customer_number"] for main in mains} > set(annulled), "some follow from a late move-out"
     assert world.get("/debt_authority/books")["arrivals"] == []
 
+    owners = told_by_the_authority(world, mains)
     ids = [str(action) for (action,) in office.rows("SELECT action_id FROM recall_action")]
     assert all(action in office.command("list") for action in ids)
-    office.command("approve", *ids, "--yes-irreversible", "--by", "bent", "--note", "annulled")
+    said = office.command("approve", *ids, "--yes-irreversible", "--by", "bent", "--note", "annulled")
     office.run()
     assert {state for (state,) in office.rows("SELECT state FROM recall_action")} == {"MODTAGET"}
     world.post("/debt_authority/work", {})
@@ -115,7 +141,12 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office) -> None:
     assert [str(each) for each in compare_claims(world.control_url)] == []
     left = {name: len(set(found) - families) for name, found in by_customer.items()}
     assert office.under_collection() == {name: number for name, number in left.items() if number}
-    assert office.rows("SELECT kind, text FROM claim_issue") == []
+    assert office.rows("SELECT kind, text FROM claim_issue WHERE kind <> 'write_down'") == []
+
+    # Whoever owns a business of one man is told by the receipts. It stays sealed.
+    said += "".join(office.command("show", action) for action in ids)
+    places = [*database(world.given["cache_url"]), ("the commands", said), ("the log", capfd.readouterr().err)]
+    assert leaks(Numbers(owners), places) == {}
 
 
 def test_another_run_changes_nothing(office: Office) -> None:

@@ -271,7 +271,7 @@ def run_failed(means: Means, run_id: str, at: datetime, job: str = "main_flow") 
 
 
 def test_runs_that_fail_are_one_anomaly_until_one_succeeds(means: Means) -> None:
-    means = replace(means, ui_url="https://dagster.example/")
+    means = replace(means, dagit_url="https://dagster.example/")
     assert run_failed(means, "r1", NOW)
     assert not run_failed(means, "r1", NOW), "told twice of the same run"
     assert not run_failed(means, "r2", NOW + 60 * MINUTE)

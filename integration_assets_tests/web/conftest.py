@@ -58,7 +58,7 @@ def new_pages(scene: Scene) -> Iterator[NewPages]:
 @pytest.fixture(scope="module")
 def pages(new_pages: NewPages) -> str:
     """The pages as they are served on this machine, where nobody logs in."""
-    return new_pages(ui_url="http://127.0.0.1:3000")
+    return new_pages(dagit_url="http://127.0.0.1:3000")
 
 
 class serving:

@@ -15,6 +15,7 @@ from integration_assets.cache.web_sessions import WebSessions
 from integration_assets.sandbox.login import Provider, build
 from integration_assets.settings import Settings
 from integration_assets.web.access import UnsafeSetup, require_safe_setup
+from integration_assets.web.application import PAGES
 from integration_assets_tests.web.conftest import NewPages, free_port, plain_server, serving
 from integration_assets_tests.web.scene import NOW, Scene
 
@@ -338,3 +339,36 @@ def audited(scene: Scene) -> list[tuple[str, str, str]]:
         ).all()
     assert all(scene.number not in row.subject and len(row.subject) == 64 for row in rows)
     return [(row.service, row.purpose, row.run_id) for row in rows]
+
+
+def test_with_https_cookies_are_kept_to_it_and_to_this_host(new_pages: NewPages) -> None:
+    address = new_pages(
+        web_login="proxy", web_proxy_secret="sixteen letters or more", web_url="https://pages.example"
+    )  # fmt: skip
+    headers = {
+        "host": "pages.example", "x-proxy-secret": "sixteen letters or more", "x-forwarded-user": "oda",
+        "x-forwarded-groups": "operator",
+    }  # fmt: skip
+    answer = get(f"{address}/worklist", headers=headers)
+    assert answer.status_code == 200
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-browser=")
+    for part in ("secure", "httponly", "samesite=strict", "path=/"):
+        assert part in cookie.lower()
+    assert "domain" not in cookie.lower()
+    assert answer.headers["strict-transport-security"]
+    assert get(f"{address}/worklist", headers={**headers, "host": "127.0.0.1"}).status_code == 200
+    assert get(f"{address}/worklist", headers={**headers, "host": "evil.example"}).status_code == 421
+
+
+def test_only_the_pages_of_logging_in_need_no_role() -> None:
+    open_pages = {path for _, path, _, needs in PAGES if needs is None}
+    assert open_pages == {"/login", "/login/callback", "/logged-out"}
+    acting = {path: needs for method, path, _, needs in PAGES if method == "POST" and needs != "operator"}
+    # Searching and leaving change nothing that is anybody else's.
+    assert acting == {
+        "/worklist": "viewer",
+        "/numbers": "viewer",
+        "/logout": "viewer",
+        "/customers/{number}": "privacy",
+    }
