@@ -1,5 +1,6 @@
 """Facts in the database: what is stored is what the engine gives, once, whoever asks at the same time."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from integration_assets.cache.facts import Asked, Facts
+from integration_assets.cache.migrations.versions import r0010_agreement_events
 from integration_assets.domain.facts.call_rows import call_of, row_of
 from integration_assets.domain.facts.calls import Call, CancelContractEnd, MoveOut, NewContract
 from integration_assets.domain.facts.exchange import slice_rows
@@ -86,3 +88,54 @@ def test_runs_at_the_same_time_carry_out_each_process_once(cache: sa.Engine) -> 
     with cache.connect() as connection:
         open_bonus = "operand = 'BONUS' AND NOT inactive AND valid_to = '9999-12-31'"
         assert connection.scalar(sa.text(f"SELECT count(*) FROM fact_slice WHERE {open_bonus}")) == 60
+
+
+OLD_SLICES = [
+    {"operand": "BONUS", "ab": "2025-01-01", "bis": "2025-01-31", "value": 500, "inactive": False,
+     "binding": "PARAMETER", "contract": "A1", "product": "VARME_STD", "process": "p0", "altbis": "9999-12-31",
+     "mauszug": True},
+    {"operand": "BONUS", "ab": "2025-02-01", "bis": "9999-12-31", "value": 500, "inactive": True,
+     "binding": "PARAMETER", "contract": "A1", "product": "VARME_STD", "process": "p0"},
+    {"operand": "RABAT", "season": "WINTER", "ab": "2025-01-01", "bis": "9999-12-31", "value": [0.95, "x"],
+     "inactive": False, "binding": "MANUAL", "contract": None, "product": None, "process": "p1",
+     "billed_until": "2025-06-30"},
+]  # fmt: skip
+"""As facts were stored before revision 0010."""
+
+
+def test_facts_that_were_stored_before_are_told_the_same(cache: sa.Engine) -> None:
+    told = json.dumps(OLD_SLICES)
+    with cache.begin() as connection:
+        old = "INSERT INTO installation_fact (installation, slices) VALUES ('7', CAST(:told AS jsonb)), ('8', '[]')"
+        connection.execute(sa.text(old), {"told": told})
+        entry = (
+            "INSERT INTO fact_journal (installation, process_id, call, reason, log, hooks, follow_ups, removed, added) "
+            "VALUES ('7', 'p1', '{}', '', '[]', '[]', '[]', '[]', CAST(:told AS jsonb))"
+        )
+        connection.execute(sa.text(entry), {"told": told})
+        connection.execute(sa.text(r0010_agreement_events.COMPACT))
+        for side in ("removed", "added"):
+            connection.execute(sa.text(r0010_agreement_events.CHANGED.format(side=side)))
+    facts = Facts(cache)
+    assert facts.slices("7") == OLD_SLICES
+    assert facts.slices("8") == []
+    assert [(entry["removed"], entry["added"]) for entry in facts.journal("7")] == [([], OLD_SLICES)]
+    with cache.connect() as connection:
+        columns = "operand, season, valid_to::text, value, inactive, cut_by_move_out, billed_until::text"
+        query = sa.text(f"SELECT {columns} FROM fact_slice ORDER BY operand, valid_from")
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("BONUS", "", "2025-01-31", 500, False, True, None),
+            ("BONUS", "", "9999-12-31", 500, True, False, None),
+            ("RABAT", "WINTER", "9999-12-31", [0.95, "x"], False, False, "2025-06-30"),
+        ]
+
+
+def test_calls_of_a_group_are_all_carried_out_or_none(cache: sa.Engine) -> None:
+    facts = Facts(cache)
+    late = MoveOut("A1", date(2024, 12, 31))
+    asked = [Asked("a", NEW, "A1:1"), Asked("b", late, "A1:1"), Asked("c", NEW._replace(contract="A2"), "A2:1")]
+    done = facts.carry_out({"1": asked}, RULES)
+    assert (done.carried_out, [one.process_id for one in done.refusals]) == (1, ["a", "b"])
+    assert {one.sentence for one in done.refusals} == {done.refusals[0].sentence}
+    assert "before it begins on 2025-01-01" in done.refusals[0].sentence
+    assert [entry["process_id"] for entry in facts.journal("1")] == ["c"]

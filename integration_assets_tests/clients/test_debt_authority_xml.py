@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_assets.clients.debt_authority_xml import (
@@ -175,6 +175,7 @@ def test_what_is_no_status_update(change: tuple[str, str], words: str) -> None:
         status_update_of(good.replace(*change).encode())
 
 
+@settings(deadline=None)
 @given(
     place=st.integers(0, 2000),
     length=st.integers(0, 60),

@@ -59,7 +59,8 @@ BOOK = {
 
 @dataclass
 class Agreement:
-    """A row of the billing system; `seen` are the periods that were ever followed."""
+    """A row of the billing system. `seen` are the periods that nights ever saw; `last_seen` is its period (None:
+    annulled) and `meters` those of its place when a night saw it last: what vanished stays as it was known."""
 
     number: str
     place: int
@@ -68,9 +69,14 @@ class Agreement:
     annulled: bool = False
     vanished: bool = False
     seen: set[tuple[date, date | None]] = field(default_factory=set)
+    last_seen: tuple[date, date | None] | None = None
+    meters: dict[str, list[list[object]]] = field(default_factory=dict)
 
     def holds(self, day: date) -> bool:
-        return not self.annulled and self.moved_in <= day and (self.moved_out is None or day < self.moved_out)
+        if self.last_seen is None:
+            return False
+        first, after = self.last_seen
+        return first <= day and (after is None or day < after)
 
 
 @dataclass
@@ -281,9 +287,11 @@ class BillingTown:
 
     def night(self, cache: Cache, ids: ObjectIds, today: date) -> int:
         """What the night's run does; how many calls were refused for now."""
-        for one in self.agreements:
-            if not one.annulled:
-                one.seen.add((one.moved_in, one.moved_out))
+        for one in (one for one in self.agreements if not one.vanished):
+            one.last_seen = None if one.annulled else (one.moved_in, one.moved_out)
+            one.seen |= {one.last_seen} if one.last_seen else set()
+            here = (name for name, place in self.place_of.items() if place == one.place)
+            one.meters = {name: [list(meter) for meter in self.meters[name]] for name in here}
         cache.rejections.replace("kmd_ee/customers", [AREA], self.annulled(), today)
         book = book_of(BOOK)
         derive_events(cache, ids, self.resolved(), self.meter_rows(), book, [AREA], today)
@@ -293,10 +301,12 @@ class BillingTown:
 
     def truth(self, installation: str, day: date) -> dict[str, object] | None:
         """What holds on a day on which somebody has the installation; None on other days."""
-        if not any(one.place == self.place_of[installation] and one.holds(day) for one in self.agreements):
+        here = self.place_of[installation]
+        holder = next((one for one in self.agreements if one.place == here and one.holds(day)), None)
+        if holder is None:
             return None
-        kind = next((kind for kind, first, last in self.meters[installation]
-                     if first <= day and (last is None or day < last)), self.meters[installation][0][0])  # type: ignore[operator]  # fmt: skip
+        begun = [kind for kind, first, _last in holder.meters[installation] if isinstance(first, date) and first <= day]
+        kind = begun[-1] if begun else holder.meters[installation][0][0]
         product = PRODUCT[str(kind)]
         return {
             "ENERGIPRIS": [value for since, value in ENERGY[product] if since <= day][-1],

@@ -78,6 +78,8 @@ def test_a_fact_that_is_not_the_truth_is_found(store: Cache, ids: ObjectIds) -> 
     name = next(iter(town.meters))
     town.meters[name].append(["qp 2,5" if town.meters[name][0][0] == "qp 0,6" else "qp 0,6", FIRST, None])
     town.meters[name][0][2] = FIRST
+    for one in town.agreements:
+        one.meters = town.meters
     assert len(differences(town, store, FIRST)) == 1
 
 

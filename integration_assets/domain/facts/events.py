@@ -108,12 +108,10 @@ def events(before: Followed | None, desired: AgreementState | None) -> tuple[lis
 
 
 def _beginning(state: AgreementState, contract: str) -> list[Call]:
+    """One that has ended is told with its end: without, it would be in the way of who has moved in after it."""
     first, *later = state.products
-    calls: list[Call] = [NewContract(contract, state.partner, state.moved_in, first.product, first.values)]
-    calls += [ProductChange(contract, one.first, one.product, one.values) for one in later]
-    if state.moved_out is not None:
-        calls.append(MoveOut(contract, last_day(state.moved_out)))
-    return calls
+    begun = NewContract(contract, state.partner, state.moved_in, first.product, first.values, last_day(state.moved_out))
+    return [begun, *(ProductChange(contract, one.first, one.product, one.values) for one in later)]
 
 
 def _changes(was: AgreementState, state: AgreementState, contract: str) -> list[Call]:

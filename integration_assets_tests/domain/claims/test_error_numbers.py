@@ -1,7 +1,7 @@
 """What each error number asks for: every number of the service description, and every gap between them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_assets.domain.claims.error_numbers import BACKOFF_SECONDS, Policy, pause_s, policy_of, policy_of_all
@@ -40,6 +40,7 @@ def test_every_number_and_every_gap() -> None:
     assert wrong == {}
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1000) | st.integers(max_value=-5))
 def test_numbers_that_nobody_knows_go_to_a_person(number: int) -> None:
     assert policy_of(number) is Policy.LOG_AND_MANUAL

@@ -169,6 +169,7 @@ LifeOfARecall.TestCase.settings = settings(max_examples=150, stateful_step_count
 TestLifeOfARecall = LifeOfARecall.TestCase
 
 
+@settings(deadline=None)
 @given(st.permutations([("MODTAGET", 0), ("SAGSBEHANDL", 1), ("UDFOERT", 2), ("MODTAGET", 0), ("UDFOERT", 2)]))
 def test_any_order_and_repetition_of_statuses_ends_alike(told: list[tuple[str, int]]) -> None:
     at = states.sent(states.approved(Situation()))
@@ -177,6 +178,7 @@ def test_any_order_and_repetition_of_statuses_ends_alike(told: list[tuple[str, i
     assert (at.state, at.status_at) == (State.UDFOERT, START + timedelta(minutes=2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["MODTAGET", "SAGSBEHANDL"])), min_size=1))
 def test_of_statuses_that_are_not_final_the_newest_counts_and_of_equals_the_further_one(
     told: list[tuple[int, str]],

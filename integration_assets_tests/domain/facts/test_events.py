@@ -45,7 +45,7 @@ NEW = NewContract("200123", "K1", IN, "VARME_STD", FULL)
 
 TRANSITIONS: list[tuple[str, AgreementState | None, AgreementState | None, list[Call]]] = [
     ("a new row", None, agreement(), [NEW]),
-    ("a new row that has ended", None, agreement(IN, date(2025, 3, 1)), [NEW, MoveOut("200123", date(2025, 2, 28))]),
+    ("a new row that has ended", None, agreement(IN, date(2025, 3, 1)), [NEW._replace(end=date(2025, 2, 28))]),
     ("a new row that was annulled", None, agreement(IN, IN), []),
     ("nothing new", agreement(), agreement(), []),
     ("a row that vanished", agreement(), None, []),
