@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
 from integration_assets.cache.server import embedded_server
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 _TEMPLATE = "migrated_template"
 _numbers = itertools.count(1)

@@ -21,6 +21,7 @@ SENTENCES = {
     "closed_rejections": "closed rejections",
     "claim_messages": "messages from and to the debt authority",
     "closed_drift": "objects that once differed from what was delivered",
+    "supervision_rows": "alarms, acknowledgements and mails that are over",
     "journal_rows": "rows of the journal",
     "audit_rows": "rows of the audit",
     "address_texts": "answers to address texts that no row asks about",

@@ -6,12 +6,15 @@ from typing import Any
 import polars as pl
 import pytest
 
+from integration_assets.cache.accounts import ROWS
 from integration_assets.domain.crm import mapping
+from integration_assets.domain.crm.account_rows import installation_accounts
 from integration_assets.domain.crm.fields import FIELDS, INSTALLATION_ACCOUNTS, TABLE_FACTS
 from integration_assets.domain.crm.fitting import MISFITS, rejections
 from integration_assets.domain.crm.tables import STANDARD, CrmMapping, MappingFault, changed
 from integration_assets.domain.crm.values import VALUES, unsuitable
 from integration_assets.domain.crm.wire import wire
+from integration_assets.domain.identity import ObjectIds
 from integration_assets_tests.domain.test_crm_mapping import AS_OF, PERSON, UNIT, found, only, references, register
 
 
@@ -40,6 +43,12 @@ def test_whatever_the_file_may_say_can_be_mapped(entity: str) -> None:
             found("installations", {"utility": "Varme"}), found("agreements"), found("customer_relations"), AS_OF, by=by
         ),
         "addresses": lambda by: mapping.addresses(references(("u1", "5000")), register(UNIT), by=by),
+        "installation_accounts": lambda by: installation_accounts(
+            pl.DataFrame([{"account_id": "a1", "customer_number": "100", "supply_area": "5000"}], schema=ROWS),
+            ObjectIds("a key for these tests only"),
+            {facts.set_name: pl.Series([], dtype=pl.String) for facts in TABLE_FACTS.values()},
+            by.with_accounts("ava_installationskonto"),
+        ),
     }
     mapped = 0
     for field in FIELDS[entity]:

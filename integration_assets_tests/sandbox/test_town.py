@@ -141,6 +141,7 @@ def test_every_reason_for_a_refusal_occurs(truth: Json) -> None:
         "consumption_address_not_found",
         "billing_address_not_found",
         "alternative_address_not_found",
+        "no_meter",
     }
 
 
