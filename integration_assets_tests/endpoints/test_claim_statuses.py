@@ -18,7 +18,6 @@ from integration_assets.endpoints.claim_statuses import LARGEST_BYTES, PATH, app
 from integration_assets_tests.clients.recall_messages import enveloped, info, receipt, status, update
 from integration_assets_tests.flows.collection import TODAY, Utility, claim_rows
 
-
 HTTP = httpx.Client(timeout=30)
 """One for all: a client costs more than many requests."""
 
