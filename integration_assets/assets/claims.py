@@ -24,6 +24,7 @@ from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.debt_authority import DebtAuthorityResource
 
+AGREEMENT_EVENTS = dg.AssetKey(["billing", "agreement_events"])
 LEDGER = dg.AssetKey(["claims", "ledger"])
 PROPOSALS = dg.AssetKey(["claims", "recall_proposals"])
 RECALLS = dg.AssetKey(["claims", "recalls"])
