@@ -6,7 +6,6 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from integration_assets.assets.billing import AGREEMENT_EVENTS
 from integration_assets.assets.context import counting_requests, journaled, record_rejections
 from integration_assets.assets.declare import plain_asset
 from integration_assets.assets.outside import KMD_EE
@@ -24,6 +23,7 @@ from integration_assets.resources.business_day import BusinessDay
 from integration_assets.resources.cache import CacheResource
 from integration_assets.resources.debt_authority import DebtAuthorityResource
 
+AGREEMENT_EVENTS = dg.AssetKey(["billing", "agreement_events"])
 LEDGER = dg.AssetKey(["claims", "ledger"])
 PROPOSALS = dg.AssetKey(["claims", "recall_proposals"])
 RECALLS = dg.AssetKey(["claims", "recalls"])

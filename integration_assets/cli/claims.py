@@ -21,6 +21,7 @@ from integration_assets.cli.opened import (
 if TYPE_CHECKING:  # imported by what needs them: the other commands start without
     from integration_assets.cache.recalls import Decision
     from integration_assets.cache.store import Cache
+    from integration_assets.flows.recalls import Means
     from integration_assets.resources.debt_authority import DebtAuthorityResource
 
 NOT_ALL = 1
@@ -329,7 +330,7 @@ def _today(authority: "DebtAuthorityResource") -> date:
     return BusinessDay(fixed=authority.settings.business_day or "").today()
 
 
-def _means(cache: "Cache", authority: "DebtAuthorityResource"):
+def _means(cache: "Cache", authority: "DebtAuthorityResource") -> "Means":
     try:
         return authority.means(cache)
     except ValueError as error:

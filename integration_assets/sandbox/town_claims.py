@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from integration_assets.sandbox.debt_authority.ledger import CLAIMS, Claim, Debtor, Ledger, Payment
+from integration_assets.sandbox.debt_authority.ledger import Claim, Debtor, Ledger, Payment
 from integration_assets.sandbox.register_surplus import participant
 from integration_assets.sandbox.store import Store
 from integration_assets.sandbox.town_builder import day_after
@@ -45,8 +45,9 @@ def hand_over(store: Store, town: Town, companies: dict[str, Json], seed: int) -
         made = _claims_of(row, period, _FIRST_CLAIM + 10 * len(bills), debtors, draw)
         claims += made
         bills[str(made[0].id)] = {"customer": row.number, "from": period[0], "to": period[1]}
-    store.clear(CLAIMS)
-    Ledger(store).write(claims)
+    ledger = Ledger(store)
+    ledger.clear()
+    ledger.write(claims)
     town.meta["bills"] = bills
 
 

@@ -117,8 +117,6 @@ class Chaos:
         self.outcome.seconds = time.monotonic() - begun
         return self.outcome
 
-    # --- what happens ---
-
     def _hand_over(self) -> None:
         self.sandbox.post("/reset")
         told = f"http://127.0.0.1:{self.port}/dmi/MFAktionStatusOpdater" if self.posts else ""
@@ -230,8 +228,6 @@ class Chaos:
         asked = ask_again(self.recalls, late, WATCH_DAYS, "carl", self.now)
         assert all(one.state is not None for one in asked)
 
-    # --- processes ---
-
     def _workers(self, *, killing: bool) -> None:
         """The outbox is emptied, by two processes at once where they may be killed; now and then the authority dies."""
         if not killing:
@@ -297,8 +293,6 @@ class Chaos:
             process.join(120)
             if process.exitcode not in (0, -signal.SIGKILL):
                 self.outcome.wrong.append(f"a process ended with {process.exitcode}")
-
-    # --- what must be ---
 
     def _check_before_people(self) -> Counter[str]:
         """Each action stands where the authority's books and the table of numbers say that it must; their number."""

@@ -72,6 +72,7 @@ def test_the_settings_lead_to_the_authority(running: RunningSandbox, client: htt
         "1999",
     )
     assert client.post(given["dmi_url"], content=b"<x/>").status_code == 415
+    assert all(Path(given[name]).exists() for name in ("dmi_certificate", "dmi_status_certificate", "dmi_ca"))
     trust = ssl.create_default_context(cafile=given["dmi_ca"])
     with httpx.Client(verify=trust) as stranger, pytest.raises(httpx.TransportError):
         stranger.post(given["dmi_url"], content=b"<x/>")

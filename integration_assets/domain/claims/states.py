@@ -65,11 +65,6 @@ class Situation(NamedTuple):
         """Whether the authority gave its final word."""
         return self.status_at is not None and self.state in (State.UDFOERT, State.AFVIST)
 
-    @property
-    def was_told_of(self) -> bool:
-        """Whether the authority is known to have it."""
-        return self.outcome is Outcome.DELIVERED
-
 
 class NotPossible(ValueError):
     """What was asked for does not go with the state of the recall; the text says why."""

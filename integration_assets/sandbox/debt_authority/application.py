@@ -34,7 +34,7 @@ def build(store: Store, options: SandboxOptions) -> Starlette:
     """The application. `state.control_routes` are for the control system, `state.background` is its own work."""
     desk = Desk(store)
     keys = Keys(options.data_dir / KEYS_FOLDER)
-    post = Post(store, desk, options.data_dir / STATUS_FOLDER, keys.authority)
+    post = Post(store, desk, options.data_dir / STATUS_FOLDER, keys)
     authority = _Authority(store, desk, post)
     application = Starlette(routes=[Route(PATH, authority.take, methods=["POST"])])
     application.state.control_routes = [
@@ -51,7 +51,11 @@ def build(store: Store, options: SandboxOptions) -> Starlette:
 def settings(url: str, options: SandboxOptions) -> dict[str, str]:
     """The product settings that lead here."""
     keys = Keys(options.data_dir / KEYS_FOLDER)
-    trusted = {"dmi_certificate": str(keys.client), "dmi_ca": str(keys.authority)} if options.tls else {}
+    certificates = {
+        "dmi_certificate": str(keys.client),
+        "dmi_status_certificate": str(keys.server),
+        "dmi_ca": str(keys.authority),
+    }
     return {
         "claims_enabled": "true",
         "claims_ledger": str(ledger_file(options.data_dir)),
@@ -59,7 +63,7 @@ def settings(url: str, options: SandboxOptions) -> dict[str, str]:
         "dmi_creditor_system": CREDITOR_SYSTEM,
         "dmi_creditor_id": str(CREDITOR),
         "dmi_status_folder": str(options.data_dir / STATUS_FOLDER),
-        **trusted,
+        **(certificates if options.tls else {}),
     }
 
 

@@ -35,6 +35,7 @@ from integration_assets.sandbox.store import Store
 CREDITOR_SYSTEM: Final = "99999999"
 CREDITOR: Final = 1999
 
+_AT_ONCE: Final = 200
 _GARBLED: Final = b"<html><body><h1>502 Bad Gateway</h1></body>"
 
 Json = dict[str, Any]
@@ -48,8 +49,6 @@ class Desk:
         self._ledger = Ledger(store)
         self._outbox = Outbox(store)
         self._lock = threading.RLock()
-
-    # --- deliveries ---
 
     def take(self, text: bytes) -> tuple[list[int], Element | bytes]:
         """Take a delivery: its action ids, and the answer. Raises SoapFault for what is no delivery at all."""
@@ -164,10 +163,8 @@ class Desk:
         )
         return Info(delivery.creditor_system, delivery.leverance, statuses)
 
-    # --- decisions ---
-
     def work(self, *, everything: bool = False) -> int:
-        """Go on with the actions that are due, or with all of them; how many there were."""
+        """Go on with actions that are due, or with all of them, so many in a transaction; how many there were."""
         with self._lock, self._store.together():
             rules = behaviour(self._store)
             if not everything and not rules.automatic:
@@ -176,7 +173,7 @@ class Desk:
             due = sorted(
                 (entry["number"], key) for key, entry in pending.items() if everything or entry["due"] <= time.time()
             )
-            told = [int(key) for _, key in due]
+            told = [int(key) for _, key in due[:_AT_ONCE]]
             for key in map(str, told):
                 self._step(rules, key)
             self._outbox.tell(rules, told)
@@ -210,8 +207,6 @@ class Desk:
         claim = self._ledger.claim(asked.claim)
         subordinate = self._ledger.subordinate(claim.id) if claim is not None and claim.id == claim.main else []
         return decided(asked, claim, subordinate, at)
-
-    # --- reading and writing of tests ---
 
     def books(self) -> Json:
         """What is on the books (see `books`)."""

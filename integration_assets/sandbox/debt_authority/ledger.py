@@ -13,6 +13,8 @@ from typing import Any
 from integration_assets.sandbox.store import Store
 
 CLAIMS = "dmi:claims"
+FAMILIES = "dmi:families"
+"""Ids of a main claim's sub-claims, by its id."""
 RECALLS = "dmi:recalls"
 
 Json = dict[str, Any]
@@ -103,9 +105,8 @@ class Ledger:
 
     def subordinate(self, main: int) -> list[Claim]:
         """The sub-claims of a main claim, by id."""
-        kept = self._store.load(CLAIMS).values()
-        found = (claim_of(each) for each in list(kept) if each["main"] == main and each["id"] != main)
-        return sorted(found, key=lambda claim: claim.id)
+        found = (self.claim(number) for number in self._store.load(FAMILIES).get(str(main), ()))
+        return [claim for claim in found if claim is not None]
 
     def claims(self) -> list[Claim]:
         """All claims, by id."""
@@ -113,7 +114,19 @@ class Ledger:
 
     def write(self, claims: Iterable[Claim]) -> None:
         """Keep claims, new or changed."""
+        claims = list(claims)
+        families: dict[str, list[int]] = {}
+        for claim in claims:
+            main = str(claim.main)
+            known: list[int] = families[main] if main in families else self._store.load(FAMILIES).get(main, [])
+            if claim.id != claim.main and claim.id not in known:
+                families[main] = sorted([*known, claim.id])
+        self._store.put_many(FAMILIES, families)
         self._store.put_many(CLAIMS, {str(claim.id): json_of(claim) for claim in claims})
+
+    def clear(self) -> None:
+        """Forget all claims."""
+        self._store.clear(CLAIMS, FAMILIES)
 
     def post(self, claims: Iterable[Claim]) -> None:
         """Keep claims that were recalled just now, and post their recalls, numbered `n` in their order."""

@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - lxml ships no types
 
+from integration_assets.sandbox.certificates import Keys
 from integration_assets.sandbox.debt_authority.behaviour import behaviour
 from integration_assets.sandbox.debt_authority.desk import Desk
 from integration_assets.sandbox.debt_authority.outbox import Outbox
@@ -27,13 +28,13 @@ _PAUSE_S: Final = 0.1
 class Post:
     """Sends the waiting messages of a desk."""
 
-    def __init__(self, store: Store, desk: Desk, folder: Path, authority: Path) -> None:
-        """`folder` takes the messages where no end point is named; `authority` certifies an end point over https."""
+    def __init__(self, store: Store, desk: Desk, folder: Path, keys: Keys) -> None:
+        """`folder` takes the messages where no end point is named; `keys` are for one over https."""
         self._store = store
         self._desk = desk
         self._outbox = Outbox(store)
         self._folder = folder
-        self._authority = authority
+        self._keys = keys
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -78,7 +79,12 @@ class Post:
         part.rename(self._folder / f"{name}.xml")
 
     def _trust(self, url: str) -> ssl.SSLContext | bool:
-        return ssl.create_default_context(cafile=self._authority) if url.startswith("https://") else False
+        """How the end point is known, and how we are: by certificates of the sandbox's authority."""
+        if not url.startswith("https://"):
+            return False
+        context = ssl.create_default_context(cafile=self._keys.authority)
+        context.load_cert_chain(self._keys.client)
+        return context
 
 
 async def _posted(client: httpx.AsyncClient, url: str, body: str) -> bool:
