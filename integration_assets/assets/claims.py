@@ -16,7 +16,6 @@ from integration_assets.cache.store import Cache
 from integration_assets.domain.claims.ledger import CLAIMS
 from integration_assets.domain.claims.proposals import WANTED
 from integration_assets.domain.claims.reconciliation import monthly_base
-from integration_assets.domain.facts.tables import AGREEMENT_EVENTS
 from integration_assets.flows.claim_ledger import import_ledger, propose_from_agreements
 from integration_assets.flows.claim_statuses import overdue, take_in_folder
 from integration_assets.flows.recalls import send_due
@@ -68,7 +67,7 @@ def claim_ledger(
 @plain_asset(
     PROPOSALS,
     kinds={"postgresql"},
-    deps=[LEDGER, dg.AssetKey(list(AGREEMENT_EVENTS.asset))],
+    deps=[LEDGER, AGREEMENT_EVENTS],
     description="Recalls that events of agreements (aftaler) ask for: FEJL for all claims of an agreement that was "
     "annulled, and for those of which nothing is left in the dates that hold now. What is left in part, or was billed "
     "with another product, is a write-down and told to a person. Nothing is sent before a person has approved it.",

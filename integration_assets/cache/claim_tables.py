@@ -103,6 +103,7 @@ sa.Index(
 )
 sa.Index("ix_recall_action_approved", recall_action.c.action_id, postgresql_where=sa.text("state = 'APPROVED'"))
 sa.Index("ix_recall_action_unsettled", recall_action.c.delivery_id, postgresql_where=sa.text(UNSETTLED))
+sa.Index("ix_recall_action_rejected", recall_action.c.proposed_at, postgresql_where=sa.text("state = 'AFVIST'"))
 sa.Index("ix_recall_action_awaited", recall_action.c.sent_at, postgresql_where=sa.text(AWAITED))
 
 recall_decision = sa.Table(

@@ -11,12 +11,16 @@ from datetime import date, datetime
 import polars as pl
 import sqlalchemy as sa
 
+from integration_assets.cache.claim_tables import OPEN
 from integration_assets.domain.supervision.datasets import NOT_OK
 from integration_assets.domain.supervision.folders import RUN_COMPLETED, RUN_FAILED
 from integration_assets.domain.supervision.runs import CompletedRun
 
 LOOKED_BACK_RUNS = 15
 """Completed runs that are read to know what is usual."""
+
+RECALLS = "claims/recalls"
+"""The name of recalls of claims among the datasets."""
 
 _THERE = "(CAST(:areas AS text[]) IS NULL OR areas && CAST(:areas AS text[]))"
 
@@ -72,6 +76,18 @@ SELECT 'notifications/answers' AS name, 'waiting' AS state, count(*) AS number, 
 FROM register_answer WHERE to_deliver AND CAST(:areas AS text[]) IS NULL HAVING count(*) > 0
 """
 
+# Recalls of claims that are not done, and those that were rejected today; of no area either.
+_RECALLS = f"""
+SELECT '{RECALLS}' AS name, state, count(*) AS number, count(*) AS not_ok,
+  count(*) FILTER (WHERE proposed_at >= :since) AS today
+FROM (
+  SELECT proposed_at, CASE
+    WHEN state IN ('RETRY_WAIT', 'CHANNEL_STOPPED') THEN 'failed'
+    WHEN state IN ('HOLD', 'MANUAL', 'AFVIST') THEN 'refused' ELSE 'waiting' END AS state
+  FROM recall_action
+  WHERE ({OPEN} OR (state = 'AFVIST' AND proposed_at >= :since)) AND CAST(:areas AS text[]) IS NULL) AS open
+GROUP BY 2 ORDER BY 2
+"""
 
 _TOTALS = f"""
 SELECT
@@ -81,6 +97,13 @@ SELECT
     FILTER (WHERE step LIKE 'kmd_ee/%'), 0)::bigint AS records
 FROM journal WHERE run_id = :run_id AND step <> '{RUN_COMPLETED}'
 """
+
+_DATASETS = (
+    ("delivery", _DELIVERIES),
+    ("rejection", _REJECTIONS),
+    ("delivery", _UNTOLD),
+    ("delivery", _RECALLS),
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +156,7 @@ def datasets(engine: sa.Engine, areas: Sequence[str] | None, day_start: datetime
     counted: list[tuple[str, str, int, int]] = []
     states: dict[str, dict[str, int]] = {}
     with engine.connect() as connection:
-        for kind, query in (("delivery", _DELIVERIES), ("rejection", _REJECTIONS), ("delivery", _UNTOLD)):
+        for kind, query in _DATASETS:
             for row in connection.execute(sa.text(query), given):
                 states.setdefault(row.name, {})[row.state] = row.number
                 counted.append((kind, row.name, row.not_ok, row.today))

@@ -17,6 +17,7 @@ import polars as pl
 from integration_assets.cache.account_entities import STANDING_METERS, linked_entities, meters_at
 from integration_assets.cache.account_links import LinkEvent
 from integration_assets.cache.accounts import ACCOUNTS_AT_ONCE
+from integration_assets.cache.claim_ledger import ClaimLedger
 from integration_assets.cache.parts import Failure
 from integration_assets.cache.store import Cache
 from integration_assets.domain.accounts.contracts import KEY, LINKS, Entities, changes, contract_links
@@ -192,9 +193,9 @@ def update_marked(
 
 
 def open_collections(cache: Cache) -> pl.DataFrame:
-    """The customers with claims under collection (COLLECTIONS)."""
-    del cache  # no claims are kept yet
-    return NO_COLLECTIONS
+    """The customers with claims under collection (COLLECTIONS): a claim counts for all of their installations."""
+    found = ClaimLedger(cache.engine).open_collections()
+    return found.select("customer_number", pl.lit(None, pl.String).alias("installation"))
 
 
 def delivered_targets(cache: Cache) -> dict[str, pl.Series]:

@@ -64,6 +64,7 @@ CREATE INDEX ix_recall_action_awaited ON recall_action (sent_at) WHERE state IN 
 CREATE INDEX ix_recall_action_claim_id ON recall_action (claim_id);
 CREATE INDEX ix_recall_action_open_main_claim_id ON recall_action (main_claim_id)
     WHERE state NOT IN ('UDFOERT', 'AFVIST', 'WITHDRAWN');
+CREATE INDEX ix_recall_action_rejected ON recall_action (proposed_at) WHERE state = 'AFVIST';
 CREATE INDEX ix_recall_action_unsettled ON recall_action (delivery_id)
     WHERE state IN ('SENT', 'RETRY_WAIT', 'HOLD', 'MANUAL', 'CHANNEL_STOPPED') AND delivery_id IS NOT NULL;
 CREATE UNIQUE INDEX uq_recall_action_open ON recall_action (claim_id)
