@@ -38,6 +38,8 @@ from integration_assets_tests.end_to_end.recall_processes import (
 )
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+FEW = 50
+"""Actions up to which a seed is kept short."""
 WATCH_DAYS = 5
 """Working days after which a recall without final status is overdue."""
 
@@ -157,7 +159,7 @@ class Chaos:
         self._approve([each for each in self.plan.later if each.claim in carried_out])
 
     def _under_fire(self) -> None:
-        for _ in range(self.draw.randint(4, 7)):
+        for _ in range(self.draw.randint(4, 7) if self.outcome.actions > FEW else 3):
             self._break_things()
             self._workers(killing=True)
             self._statuses(killing=True)

