@@ -59,6 +59,11 @@ class Office:
         finally:
             cache.close()
 
+    def flagged(self) -> set[object]:
+        """Customer numbers whose installation accounts show open collection."""
+        query = "SELECT DISTINCT customer_number FROM installation_account WHERE open_collection"
+        return {number for (number,) in self.rows(query)}
+
     def under_collection(self) -> dict[str, int]:
         """Number of claims under collection by customer number."""
         cache = open_cache(self.world.settings(self.day))
@@ -110,6 +115,7 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office, capfd: pyte
     office.day = 1
     world.run_day(1)
     assert not (found := world.differences()), shown(found)
+    assert office.flagged() == set(by_customer) - {str(number) for number in annulled}, "accounts show open collection"
     office.run()
     mains = world.truth()["recalls"]
     assert {claims[main]["customer_number"] for main in mains} >= set(annulled)
@@ -142,6 +148,10 @@ def test_from_the_annulled_agreement_to_the_receipts(office: Office, capfd: pyte
     left = {name: len(set(found) - families) for name, found in by_customer.items()}
     assert office.under_collection() == {name: number for name, number in left.items() if number}
     assert office.rows("SELECT kind, text FROM claim_issue WHERE kind <> 'write_down'") == []
+    world.play(2)
+    office.day = 2
+    world.run_day(2)
+    assert office.flagged() == set(office.under_collection()), "and do not any more when all are recalled"
 
     # Whoever owns a business of one man is told by the receipts. It stays sealed.
     said += "".join(office.command("show", action) for action in ids)
