@@ -11,7 +11,7 @@ from integration_assets.assets.crm import TARGETS_FIRST
 from integration_assets.assets.declare import plain_asset
 from integration_assets.cache.alarms import Alarm
 from integration_assets.cache.indicators import run_totals
-from integration_assets.cache.tables import interactions_erpcrm
+from integration_assets.cache.supervision_tables import interactions_erpcrm
 from integration_assets.domain.supervision.folders import RUN_COMPLETED, Folder
 from integration_assets.domain.supervision.mails import clock
 from integration_assets.flows.supervision import MISSED_PERIODS, refresh

@@ -8,7 +8,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from integration_assets.cache.locks import lock_key
-from integration_assets.cache.tables import acknowledgement
+from integration_assets.cache.supervision_tables import acknowledgement
 
 SubjectKind = Literal["rejection", "delivery", "alarm"]
 """What is acknowledged. Its key: the rejection_id; system/entity/object_id; the alarm_id."""

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from integration_assets.cache.tables import alarm
+from integration_assets.cache.supervision_tables import alarm
 from integration_assets.domain.supervision.anomalies import Anomaly
 from integration_assets.domain.supervision.interactions import Severity
 

@@ -9,8 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from integration_assets.cache.tables import metadata
 from integration_assets.domain.claims.states import CLOSED, WITH_THE_AUTHORITY, State
 
-__all__ = ["metadata"]  # that of the whole cache; these tables are in it once this module is imported
-
 _INSTANT = sa.DateTime(timezone=True)
 _AMOUNT = sa.Numeric(13, 2)
 

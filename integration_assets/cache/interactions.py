@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from integration_assets.cache.locks import lock_key
-from integration_assets.cache.tables import interactions_erpcrm
+from integration_assets.cache.supervision_tables import interactions_erpcrm
 from integration_assets.domain.supervision.interactions import Interactions
 
 _OF_OPERATORS = ("paused", "paused_by", "paused_reason", "paused_until")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from integration_assets.cache.locks import lock_key
-from integration_assets.cache.tables import mail_outbox
+from integration_assets.cache.supervision_tables import mail_outbox
 from integration_assets.domain.supervision.state import LastMail
 
 MailState = Literal["queued", "sending", "sent", "given_up"]

@@ -9,8 +9,8 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
+from integration_assets.cache.all_tables import metadata
 from integration_assets.cache.cipher import is_sealed, key_id_of
-from integration_assets.cache.claim_tables import metadata
 from integration_assets.cache.tables import cipher_check, partition_fingerprint
 
 KEY_COUNTS: Final = pl.Schema({"table": pl.String, "column": pl.String, "key_id": pl.String, "values": pl.Int64})

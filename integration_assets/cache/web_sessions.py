@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from integration_assets.cache.tables import web_session
+from integration_assets.cache.supervision_tables import web_session
 
 _SEEN_AGAIN: Final = timedelta(minutes=1)
 """The table is told that a session is in use at most so often."""

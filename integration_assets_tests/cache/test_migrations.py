@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from integration_assets.cache.claim_tables import metadata
+from integration_assets.cache.all_tables import metadata
 from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
 
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from integration_assets.cache.all_tables import metadata
 from integration_assets.cache.cipher import Cipher
-from integration_assets.cache.claim_tables import metadata
 from integration_assets.cache.recalls import Decision
 from integration_assets.flows.claim_statuses import overdue, take_in_folder
 from integration_assets.sandbox.town_numbers import Numbers
