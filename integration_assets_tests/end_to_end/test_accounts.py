@@ -14,8 +14,8 @@ from integration_assets.sandbox.verify_read import Crm
 from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.world import Json, World, writes
 
-CUSTOMERS = 60
-DAYS = 3
+CUSTOMERS = 35
+DAYS = 2
 TABLE = "ava_installationskontos"
 MAIN_CUSTOMER = "915240004"
 

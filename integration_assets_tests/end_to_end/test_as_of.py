@@ -15,7 +15,7 @@ from integration_assets_tests.end_to_end.registry_on_day import Json, Said, noon
 from integration_assets_tests.end_to_end.truth_on_day import CONTACT_FIELDS, Truths
 from integration_assets_tests.end_to_end.world import LORA_CLASSES, World, shown
 
-CUSTOMERS, SEED = 60, 12
+CUSTOMERS, SEED = 35, 12
 ASKED = {1: 40, 4: 200}
 """How many days are asked about, by the number of days played."""
 

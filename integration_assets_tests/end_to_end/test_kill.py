@@ -35,7 +35,7 @@ class Seen:
     content: dict[str, object] = field(default_factory=dict, repr=False)
 
 
-@pytest.fixture(scope="module", params=[6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[4, pytest.param(20, marks=pytest.mark.slow)])
 def towns(
     request: pytest.FixtureRequest,
     sandbox: RunningSandbox,

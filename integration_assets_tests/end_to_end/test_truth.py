@@ -12,7 +12,7 @@ from integration_assets_tests.end_to_end.conftest import NewWorld
 from integration_assets_tests.end_to_end.touched import Touched, allowed_objects, touched_by
 from integration_assets_tests.end_to_end.world import Json, World, shown, writes
 
-CUSTOMERS = 150
+CUSTOMERS = 120
 DAYS = 2
 
 
