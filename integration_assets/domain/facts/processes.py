@@ -27,7 +27,7 @@ from integration_assets.domain.facts.generation import database_container, deter
 from integration_assets.domain.facts.operands import MoveRule, Relation
 from integration_assets.domain.facts.rules import MoveOutGeneration
 from integration_assets.domain.facts.run import MOVE_IN_DATE_CHANGED, MOVE_OUT_DATE_CHANGED, Run
-from integration_assets.domain.facts.slices import cut, deactivated, limited, reactivated, without
+from integration_assets.domain.facts.slices import deactivated, limited, reactivated, without
 from integration_assets.domain.facts.store import Binding, Contract, ContractStatus, Fact, Line, Provenance, first_day
 from integration_assets.domain.facts.values import FITS
 
@@ -265,9 +265,6 @@ def _meet_earlier_contracts(run: Run, contract: Contract) -> None:
         after = line
         if operand.relation is Relation.CONTRACT and line.inactive:
             after = reactivated(line, earlier, contract, run.process_id)
-            end = moment_after(contract.end)
-            if end is not None and after is not line:
-                after = cut(after, contract.id, end, run.process_id)
         elif operand.relation is Relation.NONE and operand.move_rule is MoveRule.STAYS_WITH_CUSTOMER and is_other:
             after = limited(line, contract.start)
         if after is not line:
