@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from integration_assets.cache.copying import copy_in, driver, fetch
 from integration_assets.cache.retrying import retrying
 
+LOCK: Final = "billing/agreement_events"
+"""Who makes events, and supersedes open ones, holds this lock alone; who carries them out shares it."""
+
 EVENTS: Final = pl.Schema(
     {
         "process_id": pl.String,

@@ -212,11 +212,7 @@ def _worked(
     known = 0
     for _group, members in groupby(asked, key=lambda one: one.group or one.process_id):
         calls = list(members)
-        before = [
-            one
-            for one in calls
-            if one.process_id in noted and noted[one.process_id] == from_json(encoded(plain_call(one.call)))
-        ]
+        before = [one for one in calls if one.process_id in noted and _is_same(one.call, noted[one.process_id])]
         known += len(before)
         tried, done, why = installation, list[Entry](), ""
         for process_id, call, _of in (one for one in calls if one not in before):

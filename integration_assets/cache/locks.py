@@ -9,17 +9,21 @@ from sqlalchemy.exc import DBAPIError
 
 
 @contextlib.contextmanager
-def advisory_lock(engine: sa.Engine, name: str) -> Iterator[None]:
-    """Hold the lock `name` during the with-block, on a connection of its own; waits until it is free."""
+def advisory_lock(engine: sa.Engine, name: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock `name` during the with-block, on a connection of its own; waits until it is free.
+
+    Any number may hold it at once as `shared`, while nobody holds it alone.
+    """
+    kind = "_shared" if shared else ""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         key = {"key": lock_key(name)}
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), key)
+        connection.execute(sa.text(f"SELECT pg_advisory_lock{kind}(:key)"), key)
         try:
             yield
         finally:
             # A connection that broke meanwhile has lost its lock already; the original error must stay visible.
             with contextlib.suppress(DBAPIError):
-                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
+                connection.execute(sa.text(f"SELECT pg_advisory_unlock{kind}(:key)"), key)
 
 
 def lock_key(name: str) -> int:

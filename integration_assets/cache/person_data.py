@@ -13,10 +13,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from integration_assets.cache import payloads
+from integration_assets.cache.all_tables import metadata
 from integration_assets.cache.cipher import Cipher
 from integration_assets.cache.fact_retention import facts_of
 from integration_assets.cache.locks import lock_key
-from integration_assets.cache.tables import metadata
 from integration_assets.domain.schema import EntityTable
 from integration_assets.domain.tables import KMD_CUSTOMERS, RESOLVED_CUSTOMERS
 

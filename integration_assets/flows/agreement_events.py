@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from integration_assets.cache.agreement_events import EVENTS, FOLLOWED
+from integration_assets.cache.agreement_events import EVENTS, FOLLOWED, LOCK
 from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.rejections import FOUND
 from integration_assets.cache.store import Cache
@@ -69,7 +69,7 @@ def derive_events(
     """
     store = cache.agreement_events
     # Of two runs that look at one agreement at a time, the second one sees what the first one has written.
-    with advisory_lock(cache.engine, "billing/agreement_events"):
+    with advisory_lock(cache.engine, LOCK):
         store.settle(areas, as_of)
         numbers = resolved["customer_number"]
         known = store.followed(areas)

@@ -7,8 +7,9 @@ from datetime import date
 
 import polars as pl
 
-from integration_assets.cache.agreement_events import OpenEvent
+from integration_assets.cache.agreement_events import LOCK, OpenEvent
 from integration_assets.cache.facts import Asked, Refusal
+from integration_assets.cache.locks import advisory_lock
 from integration_assets.cache.rejections import FOUND
 from integration_assets.cache.store import Cache
 from integration_assets.domain.facts.call_rows import call_of
@@ -40,7 +41,26 @@ def carry_out_events(cache: Cache, rules: Rules, areas: Sequence[str], as_of: da
     All events of one change of an agreement are carried out, or none. Where one of another agreement is in the way
     that is carried out later, they are tried again after it. Refused ones are tried again by the next run.
     """
-    events = cache.agreement_events.open(areas)
+    # An event that another run supersedes meanwhile must not be carried out: nobody would know that it was.
+    with advisory_lock(cache.engine, LOCK, shared=True):
+        events = cache.agreement_events.open(areas)
+        refusals = _carried_out(cache, rules, events)
+        cache.agreement_events.refuse(refusals)
+        cache.agreement_events.settle(areas, as_of)
+    sentences = {(one.installation, one.process_id): one.sentence for one in refusals}
+    in_vain = [event for event in events if (event.installation, event.process_id) in sentences]
+    carried_out = [event for event in events if (event.installation, event.process_id) not in sentences]
+    return Carried(
+        carried_out=len(carried_out),
+        by_kind=Counter(event.call["process"] for event in carried_out),
+        refused=len(in_vain),
+        rejections=_rejections(in_vain, sentences),
+        example=_example(carried_out),
+    )
+
+
+def _carried_out(cache: Cache, rules: Rules, events: Sequence[OpenEvent]) -> list[Refusal]:
+    """Carries out the events as long as any of them can be; those that could not be, and why."""
     left, refusals = _by_installation(events), list[Refusal]()
     while left:
         asked = {name: [_asked(event) for event in several] for name, several in left.items()}
@@ -55,18 +75,7 @@ def carry_out_events(cache: Cache, rules: Rules, areas: Sequence[str], as_of: da
         stuck = {name for name, several in left.items() if len(several) == before[name]}
         refusals += [refused[name, event.process_id] for name in stuck for event in left[name]]
         left = {name: several for name, several in left.items() if name not in stuck}
-    cache.agreement_events.refuse(refusals)
-    cache.agreement_events.settle(areas, as_of)
-    sentences = {(one.installation, one.process_id): one.sentence for one in refusals}
-    in_vain = [event for event in events if (event.installation, event.process_id) in sentences]
-    carried_out = [event for event in events if (event.installation, event.process_id) not in sentences]
-    return Carried(
-        carried_out=len(carried_out),
-        by_kind=Counter(event.call["process"] for event in carried_out),
-        refused=len(in_vain),
-        rejections=_rejections(in_vain, sentences),
-        example=_example(carried_out),
-    )
+    return refusals
 
 
 def _by_installation(events: Sequence[OpenEvent]) -> dict[str, list[OpenEvent]]:

@@ -287,15 +287,18 @@ class BillingTown:
 
     def night(self, cache: Cache, ids: ObjectIds, today: date) -> int:
         """What the night's run does; how many calls were refused for now."""
+        self.look(cache, ids, today)
+        return carry_out_events(cache, book_of(BOOK).engine_rules(), [AREA], today).refused
+
+    def look(self, cache: Cache, ids: ObjectIds, today: date) -> None:
+        """The first half of a night's run: what happened becomes events."""
         for one in (one for one in self.agreements if not one.vanished):
             one.last_seen = None if one.annulled else (one.moved_in, one.moved_out)
             one.seen |= {one.last_seen} if one.last_seen else set()
             here = (name for name, place in self.place_of.items() if place == one.place)
             one.meters = {name: [list(meter) for meter in self.meters[name]] for name in here}
         cache.rejections.replace("kmd_ee/customers", [AREA], self.annulled(), today)
-        book = book_of(BOOK)
-        derive_events(cache, ids, self.resolved(), self.meter_rows(), book, [AREA], today)
-        return carry_out_events(cache, book.engine_rules(), [AREA], today).refused
+        derive_events(cache, ids, self.resolved(), self.meter_rows(), book_of(BOOK), [AREA], today)
 
     # the truth
 

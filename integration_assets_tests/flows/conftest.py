@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from integration_assets.cache.all_tables import metadata
 from integration_assets.cache.engine import cache_engine, embedded_server_url, migrate
 from integration_assets.cache.store import Cache
-from integration_assets.cache.tables import metadata
 from integration_assets.domain.identity import ObjectIds
 from integration_assets.flows.lookups import Lookups, Mandate
 from integration_assets.sandbox import kmd_ee_tables

@@ -1,6 +1,7 @@
 """Agreements that change day by day, and facts that follow them: at the end they are what a plain loop says."""
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -189,6 +190,30 @@ def test_runs_at_the_same_time_lose_and_repeat_nothing(store: Cache, ids: Object
     assert differences(town, store, FIRST + 60 * DAY) == []
     told = store.agreement_events.read()
     assert told.filter(pl.col("outcome") == "carried_out").select("installation", "process_id").is_unique().all()
+
+
+def test_events_are_not_superseded_while_they_are_carried_out(store: Cache, ids: ObjectIds) -> None:
+    """A run that makes events waits for one that carries them out: here that one is held up by a locked row."""
+    one = agreement("200001", date(2025, 1, 1))
+    town = village(one)
+    town.look(store, ids, date(2025, 1, 2))
+    installation = store.agreement_events.open([AREA])[0].installation
+    with ThreadPoolExecutor(2) as pool:
+        with store.engine.begin() as connection:
+            row = sa.text("INSERT INTO installation_fact (installation) VALUES (:name)")
+            connection.execute(row, {"name": installation})
+            rules = book_of(BOOK).engine_rules()
+            carrying = pool.submit(carry_out_events, store, rules, [AREA], date(2025, 1, 2))
+            time.sleep(0.5)
+            one.moved_in = date(2025, 1, 15)
+            looking = pool.submit(town.look, store, ids, date(2025, 1, 3))
+            time.sleep(0.5)
+        assert carrying.result(30).refused == 0
+        looking.result(30)
+    town.night(store, ids, date(2025, 1, 4))
+    assert store.agreement_events.open([AREA]) == []
+    assert "superseded" not in set(store.agreement_events.read()["outcome"])
+    assert differences(town, store, date(2025, 3, 1)) == []
 
 
 def test_one_installation_that_cannot_be_read_or_stored_stops_no_other(store: Cache, ids: ObjectIds) -> None:

@@ -27,7 +27,7 @@ from integration_assets.domain.facts.generation import database_container, deter
 from integration_assets.domain.facts.operands import MoveRule, Relation
 from integration_assets.domain.facts.rules import MoveOutGeneration
 from integration_assets.domain.facts.run import MOVE_IN_DATE_CHANGED, MOVE_OUT_DATE_CHANGED, Run
-from integration_assets.domain.facts.slices import cut, deactivated, limited, reactivated, without
+from integration_assets.domain.facts.slices import deactivated, limited, on_own, reactivated, without
 from integration_assets.domain.facts.store import Binding, Contract, ContractStatus, Fact, Line, Provenance, first_day
 from integration_assets.domain.facts.values import FITS
 
@@ -251,7 +251,10 @@ def _regenerate_start(run: Run, contract: Contract, start: date) -> None:
 
 
 def _meet_earlier_contracts(run: Run, contract: Contract) -> None:
-    """The same partner gets back what hung on her earlier contracts; another one ends what was only theirs."""
+    """The same partner gets back what hung on her earlier contracts; another one ends what was only theirs.
+
+    What contracts that begin later wrote stays: one that has ended already may be told after them.
+    """
     if not run.contracts:
         return
     earlier = frozenset(other.id for other in run.contracts.values() if other.partner == contract.partner)
@@ -261,15 +264,17 @@ def _meet_earlier_contracts(run: Run, contract: Contract) -> None:
         if other.start < contract.start and other.status is ContractStatus.ACTIVE
     ]
     is_other = bool(before) and max(before, key=lambda other: other.start).partner != contract.partner
+    later = frozenset(other.id for other in run.contracts.values() if contract.start < other.start)
+
+    def limit(line: Line) -> Line:
+        return limited(line, contract.start)
+
     for key, operand, line in run.lines():
         after = line
         if operand.relation is Relation.CONTRACT and line.inactive:
             after = reactivated(line, earlier, contract, run.process_id)
-            end = moment_after(contract.end)
-            if end is not None and after is not line:
-                after = cut(after, contract.id, end, run.process_id)
         elif operand.relation is Relation.NONE and operand.move_rule is MoveRule.STAYS_WITH_CUSTOMER and is_other:
-            after = limited(line, contract.start)
+            after = on_own(line, later, limit)
         if after is not line:
             run.changed[key] = after
 

@@ -6,7 +6,7 @@ A process touches the slices of its own contract, and those that belong to none;
 from collections.abc import Callable
 from datetime import date
 
-from integration_assets.domain.facts.days import day_before, last_day
+from integration_assets.domain.facts.days import day_before, last_day, moment_after
 from integration_assets.domain.facts.store import (
     NO_SLICES,
     Active,
@@ -75,11 +75,15 @@ def restored(line: Line, contract: str) -> Line:
 
 
 def reactivated(line: Line, earlier: frozenset[str], contract: Contract, process: str) -> Line:
-    """The inactive slices of earlier contracts are active for a contract from its start on; what lies before stays."""
-    active, left = line.active, list[FactSlice]()
+    """The inactive slices of earlier contracts are active for a contract on its days; what lies before or after stays.
+
+    The rest of a slice that reaches beyond the contract's end is inactive, as after a move-out.
+    """
+    active, left, end = line.active, list[FactSlice](), moment_after(contract.end)
     for piece in line.inactive:
         binding, owner, product, _process = piece.value.provenance
-        if owner not in earlier or last_day(piece.end) < contract.start:
+        begins_later = end is not None and end <= first_day(piece)
+        if owner not in earlier or last_day(piece.end) < contract.start or begins_later:
             left.append(piece)
             continue
         start = max(first_day(piece), contract.start)
@@ -87,7 +91,14 @@ def reactivated(line: Line, earlier: frozenset[str], contract: Contract, process
         active = _put_under(active, Slice(start, piece.end, fact), since=start)
         if first_day(piece) < start:
             left.append(Slice(piece.start, start, piece.value))
-    return line if active is line.active else Line(active, tuple(left))
+    if active is line.active:
+        return line
+    if end is None:
+        return Line(active, tuple(left))
+    own = Line(active.selected(lambda fact: fact.provenance.contract == contract.id), tuple(left))
+    theirs = active.selected(lambda fact: fact.provenance.contract != contract.id)
+    own = cut(own, contract.id, end, process)
+    return Line(own.active.overlaid(theirs), own.inactive)
 
 
 def deactivated(line: Line, contract: str, process: str) -> Line:

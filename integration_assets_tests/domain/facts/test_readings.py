@@ -60,3 +60,45 @@ def test_values_that_stay_with_the_customer_end_when_another_moves_in() -> None:
         result = replay({"operands": operands, "mdts": MDTS, "calls": [{"contract": "A1", **call} for call in calls]})
         assert result["results"] == [{}] * 4
         assert [row["bis"] for row in result["after"] if row["operand"] == "EGEN"] == [end]
+
+
+def test_an_earlier_contract_that_has_ended_leaves_those_after_it_alone() -> None:
+    """It arrives late, with its end: the facts of the same partner's later contract are none of its business."""
+    aconto = {"process": "maintain", "contract": "A1", "operand": "ACONTO", "start": "2025-03-01", "value": 1200}
+    late = {**NEW, "contract": "A0", "start": "2024-01-01", "end": "2024-12-31"}
+    back = {"process": "cancel_contract_end", "contract": "A1"}
+    standing = values("ACONTO", NEW, aconto, {**OUT, "contract": "A1"})
+    assert standing == [("2025-03-01", "2025-10-15", 1200)]
+    assert values("ACONTO", NEW, aconto, {**OUT, "contract": "A1"}, late) == standing
+    restored = values("ACONTO", NEW, aconto, {**OUT, "contract": "A1"}, late, back)
+    assert restored == [("2025-03-01", "9999-12-31", 1200)]
+
+
+def test_a_contract_told_with_its_end_gets_back_what_lies_in_its_days() -> None:
+    aconto = {"process": "maintain", "contract": "A1", "operand": "ACONTO", "start": "2025-01-01", "value": 1200}
+    again = {**NEW, "contract": "A2", "start": "2025-11-01", "end": "2025-12-31"}
+    calls = [NEW, aconto, {**OUT, "contract": "A1"}, again]
+    got = [("2025-01-01", "2025-10-15", 1200), ("2025-11-01", "2025-12-31", 1200)]
+    assert values("ACONTO", *calls) == got
+    back = {"process": "cancel_contract_end", "contract": "A2"}
+    assert values("ACONTO", *calls, back) == [got[0], ("2025-11-01", "9999-12-31", 1200)]
+
+
+def test_a_customer_who_is_told_late_ends_no_values_of_the_one_after() -> None:
+    operands = [{"name": "EGEN", "category": "QUANT", "umzug": 1}, *OPERANDS.values()]
+    kept = {"process": "maintain", "operand": "EGEN"}
+    calls = [
+        NEW,
+        {**kept, "contract": "A1", "start": "2025-01-01", "value": 5},
+        {**OUT, "contract": "A1"},
+        {**NEW, "contract": "A3", "partner": "K3", "start": "2025-12-01"},
+        {**kept, "contract": "A3", "start": "2025-12-01", "value": 7},
+        {**NEW, "contract": "A2", "partner": "K2", "start": "2025-11-01", "end": "2025-11-30"},
+    ]
+    result = replay({"operands": operands, "mdts": MDTS, "calls": calls})
+    assert result["results"] == [{}] * 6
+    of_operand = [row for row in result["after"] if row["operand"] == "EGEN"]
+    assert [(row["ab"], row["bis"], row["value"]) for row in of_operand] == [
+        ("2025-01-01", "2025-10-31", 5),
+        ("2025-12-01", "9999-12-31", 7),
+    ]
