@@ -239,7 +239,7 @@ def test_a_withdrawn_recall_that_the_authority_carried_out_is_carried_out(utilit
 
 STRANGE = {
     "a number of ten digits": lambda action: rejected(action, rejection(3_000_000_000, "x")),
-    "reasons without end": lambda action: rejected(action, *(rejection(8, noise(150 + length)) for length in range(40))),
+    "reasons without end": lambda action: rejected(action, *(rejection(8, noise(150 + n)) for n in range(40))),
     "an offset of 20 hours": lambda action: update(
         info(status(action, 100005, "SAGSBEHANDL", "2025-11-04T02:10:00+20:00"))
     ),
