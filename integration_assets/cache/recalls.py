@@ -19,6 +19,7 @@ from integration_assets.domain.claims.numbering import action_id_of
 from integration_assets.domain.claims.reasons import REASONS, Art
 from integration_assets.domain.claims.rules import Asked, Claim, Refused, refused
 from integration_assets.domain.claims.states import NotPossible, Situation, State
+from integration_assets.domain.people.numbers import masked_numbers
 
 _FAMILIES = """
 SELECT claim_id, main_claim_id, art, type_code, creditor_id, creditor_ref, amount, received_on, state_refund,
@@ -177,7 +178,8 @@ class Recalls(RecallLists):
                 done.append(Decided(number, situation.state, sentence))
             recall_rows.write(connection, changes, now)
             if counted:
-                told = {"ids": counted, "decision": decision.value, "by": by, "now": now, "note": note}
+                remark = note and masked_numbers(note)
+                told = {"ids": counted, "decision": decision.value, "by": by, "now": now, "note": remark}
                 connection.execute(sa.text(_DECIDED), told)
             again = {recalls[one.action_id].delivery_id for one in changes if one.situation.state is State.RETRY_WAIT}
             if again:
