@@ -136,6 +136,20 @@ def test_viewers_see_and_do_not_decide(new_pages: NewPages, proposed: dict[str, 
     assert browser.post("/claims", data=given).status_code == 403
 
 
+def test_of_what_is_done_the_latest_is_shown(claims: str, scene: Scene, proposed: dict[str, int]) -> None:
+    """Years of recalls are done, and a page shows a hundred."""
+    past = sa.text(
+        "INSERT INTO recall_action (action_id, claim_id, main_claim_id, reason, why, proposed_by, proposed_at, state, "
+        "changed_at) SELECT n, n, n, 'HENS', 'w', 'p', CAST(:now AS timestamptz) - n * interval '1 day', 'AFVIST', "
+        "CAST(:now AS timestamptz) - n * interval '1 day' FROM generate_series(1001, 1120) AS n"
+    )
+    with scene.cache.engine.begin() as connection:
+        connection.execute(past, {"now": NOW})
+    moved_to(scene, proposed["SMTI"], "AFVIST")
+    shown = re.findall(r'href="/claims/([0-9]+)"', httpx.get(f"{claims}/claims?state=AFVIST", verify=False).text)
+    assert shown == [str(proposed["SMTI"]), *map(str, range(1001, 1100))]
+
+
 def test_a_remark_is_kept_whole_and_without_personal_numbers(
     claims: str, scene: Scene, proposed: dict[str, int]
 ) -> None:

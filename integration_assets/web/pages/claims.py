@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from integration_assets.cache.recalls import Decided, Decision, Recalls
 from integration_assets.domain.claims.reasons import REASONS
-from integration_assets.domain.claims.states import State
+from integration_assets.domain.claims.states import CLOSED, State
 from integration_assets.web.forms import remark
 from integration_assets.web.visits import Visit
 
@@ -27,7 +27,8 @@ _NEXT: Final = {
 
 
 def claims(visit: Visit) -> Response:
-    """The recalls of a state (`?state=`), those that wait for approval first, with the decisions that it allows."""
+    """The recalls of a state (`?state=`, else those that wait for approval) with the decisions that it allows: what has
+    waited longest first, and of what is done the latest."""
     return _listed(visit, _state(visit.query.get("state")))
 
 
@@ -82,7 +83,7 @@ def _listed(
     if not visit.site.settings.claims_enabled:
         return visit.message(404, "no_page")
     recalls = _recalls(visit)
-    rows: list[dict[str, Any]] = recalls.listed([state], limit=MOST_SHOWN + 1).to_dicts()
+    rows: list[dict[str, Any]] = recalls.listed([state], limit=MOST_SHOWN + 1, latest=state in CLOSED).to_dicts()
     return visit.render(
         "claims.html",
         status=status,
