@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
+from integration_assets.cli.frames import frame_table, masked_keys
 from integration_assets.cli.opened import REFUSED, UNCONFIGURED, opened_cache, settings_of
 from integration_assets.clients.http import CallError
-from integration_assets.domain.differences import masked_personal_numbers
 from integration_assets.domain.registry.adoption_faults import KINDS
 from integration_assets.flows.adoption import Adoption, Means, adopt
 from integration_assets.flows.identity import object_ids
@@ -91,7 +90,7 @@ def as_data(adoption: Adoption, as_of: date, *, dry_run: bool) -> dict[str, Any]
         "dry_run": dry_run,
         "counts": adoption.counts.to_dicts(),
         "faults": _by_kind(adoption.faults).to_dicts(),
-        "unknown_to_kmd_ee": _masked(adoption.left).to_dicts(),
+        "unknown_to_kmd_ee": masked_keys(adoption.left).to_dicts(),
         "added_by_others": adoption.others.to_dicts(),
         "delivered_before": adoption.delivered_before,
     }
@@ -102,16 +101,16 @@ def write_report(folder: Path, adoption: Adoption, as_of: date, *, dry_run: bool
     folder.mkdir(parents=True, exist_ok=True)
     data = json.dumps(as_data(adoption, as_of, dry_run=dry_run), ensure_ascii=False, indent=2)
     (folder / "adoption.json").write_text(data, encoding="utf-8")
-    _masked(adoption.adopted).write_csv(folder / "cross_reference.csv")
-    _masked(adoption.faults).write_csv(folder / "faults.csv")
-    _masked(adoption.left).write_csv(folder / "unknown_to_kmd_ee.csv")
+    masked_keys(adoption.adopted).write_csv(folder / "cross_reference.csv")
+    masked_keys(adoption.faults).write_csv(folder / "faults.csv")
+    masked_keys(adoption.left).write_csv(folder / "unknown_to_kmd_ee.csv")
 
 
 def print_adoption(console: Console, adoption: Adoption, *, dry_run: bool) -> None:
     """Prints what was matched, what is wrong, what stays as it is and what others added."""
     done = "Nothing was written" if dry_run else "The cross reference was filled"
     console.print(f"{done}; the registry is not touched. The next runs repair what is listed.")
-    console.print(_table("Objects of ours in LoRa (registry)", adoption.counts))
+    console.print(frame_table("Objects of ours in LoRa (registry)", adoption.counts))
     if adoption.delivered_before:
         console.print(
             f"{adoption.delivered_before} objects had been delivered under our own ids before, beside others that are "
@@ -120,37 +119,23 @@ def print_adoption(console: Console, adoption: Adoption, *, dry_run: bool) -> No
         )
     kinds = _by_kind(adoption.faults)
     meanings = pl.col("kind").replace_strict(KINDS).alias("meaning")
-    console.print(_table("What is repaired", kinds.with_columns(meanings)))
+    console.print(frame_table("What is repaired", kinds.with_columns(meanings)))
     if adoption.left.height:
-        left = _masked(adoption.left)
+        left = masked_keys(adoption.left)
         shown = ", ".join(left["business_key"].drop_nulls().unique(maintain_order=True).head(EXAMPLES))
         console.print(
             f"{left.height} objects are unknown to KMD EE and stay as they are, open ones open ({shown or 'no number'} "
             "…): customers whom it has deleted, and parties whom no row of it names any more."
         )
     if adoption.others.height:
-        console.print(_table("What other systems put into objects of ours", adoption.others))
+        console.print(frame_table("What other systems put into objects of ours", adoption.others))
 
 
 def _by_kind(faults: pl.DataFrame) -> pl.DataFrame:
     """entity, kind, objects, examples: the business keys of the first few."""
     return (
-        _masked(faults)
+        masked_keys(faults)
         .group_by("entity", "kind", maintain_order=True)
         .agg(pl.len().alias("objects"), pl.col("business_key").drop_nulls().head(EXAMPLES).alias("examples"))
         .with_columns(pl.col("examples").list.join(", "))
     )
-
-
-def _masked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Business keys are numbers of customers and installations; what looks like another one is masked all the same."""
-    return frame.with_columns(masked_personal_numbers("business_key"))
-
-
-def _table(title: str, rows: pl.DataFrame) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name, dtype in rows.schema.items():
-        table.add_column(name, justify="right" if dtype.is_integer() else "left", overflow="fold")
-    for row in rows.iter_rows():
-        table.add_row(*("" if value is None else str(value) for value in row))
-    return table

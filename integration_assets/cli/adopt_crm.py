@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
 from integration_assets.cli.adopt import REPORT_FOLDER
+from integration_assets.cli.frames import frame_table, masked_keys
 from integration_assets.cli.opened import REFUSED, UNCONFIGURED, opened_cache, settings_of
 from integration_assets.clients.http import CallError
 from integration_assets.domain.crm.tables import MappingFault
-from integration_assets.domain.differences import masked_personal_numbers
 from integration_assets.flows.crm_adoption import Means, RowAdoption, adopt_rows
 from integration_assets.flows.crm_mapping import mapping_in_force
 from integration_assets.flows.identity import object_ids
@@ -72,7 +71,7 @@ def as_data(adoption: RowAdoption, as_of: date, *, dry_run: bool) -> dict[str, A
         "business_day": as_of.isoformat(),
         "dry_run": dry_run,
         "counts": adoption.counts.to_dicts(),
-        "duplicates": _masked(adoption.duplicates).to_dicts(),
+        "duplicates": masked_keys(adoption.duplicates).to_dicts(),
         "address_register_loaded": adoption.addresses_known,
     }
 
@@ -82,8 +81,8 @@ def write_report(folder: Path, adoption: RowAdoption, as_of: date, *, dry_run: b
     folder.mkdir(parents=True, exist_ok=True)
     data = json.dumps(as_data(adoption, as_of, dry_run=dry_run), ensure_ascii=False, indent=2)
     (folder / "adoption.json").write_text(data, encoding="utf-8")
-    _masked(adoption.adopted).write_csv(folder / "cross_reference.csv")
-    listed = _masked(adoption.duplicates).with_columns(pl.col("left").list.join(" "))
+    masked_keys(adoption.adopted).write_csv(folder / "cross_reference.csv")
+    listed = masked_keys(adoption.duplicates).with_columns(pl.col("left").list.join(" "))
     listed.write_csv(folder / "duplicates.csv")
 
 
@@ -94,29 +93,15 @@ def print_adoption(console: Console, adoption: RowAdoption, *, dry_run: bool) ->
         f"{done}; the CRM is not touched. The next runs bring the rows that are taken to what they should be, under "
         "their own ids, and leave all others."
     )
-    console.print(_table("Rows of the CRM", adoption.counts))
+    console.print(frame_table("Rows of the CRM", adoption.counts))
     if not adoption.addresses_known:
         console.print(
             "The address register is not loaded yet, so no address was recognised: load it and adopt once more before "
             "anything is delivered, or addresses will stand there twice."
         )
     if adoption.duplicates.height:
-        shown = _masked(adoption.duplicates.head(SHOWN_DUPLICATES)).with_columns(pl.col("left").list.join("\n"))
-        console.print(_table("Several rows for the same: one is taken, the others are left alone", shown))
+        shown = masked_keys(adoption.duplicates.head(SHOWN_DUPLICATES)).with_columns(pl.col("left").list.join("\n"))
+        console.print(frame_table("Several rows for the same: one is taken, the others are left alone", shown))
         more = adoption.duplicates.height - SHOWN_DUPLICATES
         if more > 0:
             console.print(f"… and {more} more; --report lists them all.")
-
-
-def _masked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Business keys are numbers of customers and installations; what looks like another one is masked all the same."""
-    return frame.with_columns(masked_personal_numbers("business_key"))
-
-
-def _table(title: str, rows: pl.DataFrame) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name, dtype in rows.schema.items():
-        table.add_column(name, justify="right" if dtype.is_integer() else "left", overflow="fold")
-    for row in rows.iter_rows():
-        table.add_row(*("" if value is None else str(value) for value in row))
-    return table

@@ -9,6 +9,7 @@ import polars as pl
 from integration_assets.cache.store import Cache
 from integration_assets.clients.kmd_ee import KmdEe
 from integration_assets.domain import gates
+from integration_assets.domain.facts.agreements import moved_out_of
 from integration_assets.domain.source import (
     REJECTIONS,
     clean_by_number,
@@ -92,18 +93,32 @@ def _read_once(kmd_ee: KmdEe, cache: Cache, areas: Sequence[str], read: pl.DataF
 
 
 def _not_yet_ended(rows: pl.DataFrame, cache: Cache, areas: Sequence[str]) -> pl.DataFrame:
-    """Those of the ended rows whose end the registry was never asked to hold, e.g. because a run died in between."""
+    """Those of the ended rows whose end has not arrived everywhere, e.g. because a run died in between."""
     if rows.is_empty():
         return rows
-    running = pl.concat(
-        cache.deliveries.desired("lora", entity, areas, REGISTRY_ROWS[entity]).select("customer_number", "valid_to")
-        for entity in ("customer_relations", "customer_roles", "agreements")
-    )
     known_end = rows.select("customer_number", "moved_out")
+    running = pl.concat([_ends_asked_for(cache, areas), _ends_billed(cache, known_end["customer_number"])])
     behind = running.join(known_end, on="customer_number", how="inner").filter(
         pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("moved_out"))
     )
     return rows.join(behind, on="customer_number", how="semi")
+
+
+def _ends_asked_for(cache: Cache, areas: Sequence[str]) -> pl.DataFrame:
+    """The ends (customer_number, valid_to) that the registry was asked to hold."""
+    return pl.concat(
+        cache.deliveries.desired("lora", entity, areas, REGISTRY_ROWS[entity]).select("customer_number", "valid_to")
+        for entity in ("customer_relations", "customer_roles", "agreements")
+    )
+
+
+def _ends_billed(cache: Cache, customers: pl.Series) -> pl.DataFrame:
+    """The ends (customer_number, valid_to) that installation accounts show and that events were derived from."""
+    shown = cache.account_links.contracts(customers).select("customer_number", pl.col("end").alias("valid_to"))
+    followed = cache.agreement_events.followed([], customers.to_list()).select(
+        "customer_number", moved_out_of("wanted").alias("valid_to")
+    )
+    return pl.concat([shown, followed])
 
 
 def read_installations(kmd_ee: KmdEe, areas: Sequence[str], as_of: date, limits: SourceLimits) -> SourceRead:

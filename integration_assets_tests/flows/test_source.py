@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from integration_assets.cache.merge import merge_partition
 from integration_assets.cache.store import Cache
@@ -110,6 +111,41 @@ def test_a_retroactive_move_out_gets_its_end_and_then_is_let_go(village: Source,
     again = read(village, store)
     assert numbers(again) == [("1001", "5000"), ("1003", "5200")]
     assert again.rejections.is_empty()
+
+
+@pytest.mark.parametrize("follower", ["accounts", "events"])
+def test_an_end_is_kept_until_billing_has_seen_it_too(village: Source, store: Cache, follower: str) -> None:
+    """The registry was asked to hold the end, and the run died before it came to the accounts or the events."""
+    follow = {"accounts": _shown_by_an_account, "events": _followed_by_events}[follower]
+    keep(store, read(village, store).rows)
+    ask_for_ends(store, "1002", LONG_AGO)
+    follow(store, "1002", None)
+    change(village, 1002, Fraflytningsdato=LONG_AGO)
+    keep(store, read(village, store).rows)
+    assert numbers(read(village, store)) == [("1001", "5000"), ("1002", "5000"), ("1003", "5200")]
+    follow(store, "1002", LONG_AGO)
+    assert numbers(read(village, store)) == [("1001", "5000"), ("1003", "5200")]
+
+
+def _shown_by_an_account(store: Cache, number: str, ends: date | None) -> None:
+    statement = (
+        'INSERT INTO account_contract (customer_number, installation, account_id, supply_area, party_id, start, "end") '
+        "VALUES (:number, '7', 'a', '5000', 'p', '2020-01-01', :ends) "
+        'ON CONFLICT (customer_number, installation) DO UPDATE SET "end" = excluded."end"'
+    )
+    with store.engine.begin() as connection:
+        connection.execute(sa.text(statement), {"number": number, "ends": ends})
+
+
+def _followed_by_events(store: Cache, number: str, ends: date | None) -> None:
+    statement = (
+        "INSERT INTO agreement_followed (customer_number, installation, agreement_id, supply_area, wanted, "
+        "wanted_life, revision, seen_on) VALUES (:number, '7', 'a', '5000', :wanted, 1, 1, '2026-01-01') "
+        "ON CONFLICT (customer_number, installation) DO UPDATE SET wanted = excluded.wanted"
+    )
+    wanted = f"p|2020-01-01|{ends or ''}|2020-01-01=VARME=1"
+    with store.engine.begin() as connection:
+        connection.execute(sa.text(statement), {"number": number, "wanted": wanted})
 
 
 def test_a_move_in_that_is_put_off_goes_on(village: Source, store: Cache) -> None:

@@ -76,6 +76,11 @@ def state_of(installation: str, customer_number: str, told: str, book: TariffBoo
     )
 
 
+def moved_out_of(told: str) -> pl.Expr:
+    """The first day after the agreement that a column of texts of `desired_states` tells; null without end."""
+    return pl.col(told).str.split("|").list.get(2).str.to_date("%Y-%m-%d", strict=False)
+
+
 def _standing(agreements: pl.DataFrame, meters: pl.DataFrame, line: pl.DataFrame) -> pl.DataFrame:
     """Agreements and the installations of their place that had a meter on a day of theirs."""
     place = meters.select("installation_number", "consumption_place_id").drop_nulls().unique()
