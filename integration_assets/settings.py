@@ -340,6 +340,11 @@ class Settings(BaseSettings):
     dmi_status_certificate: Path | None = Field(
         default=None, description="Certificate with key of that end point (one PEM file); unset: dmi_certificate"
     )
+    dmi_status_callers: list[str] = Field(
+        default_factory=list,
+        description="Values of certificates' subjects (such as NTRDK-19552101) that may post statuses; empty: all of "
+        "dmi_ca",
+    )
     dmi_answer_working_days: int = Field(
         default=5, ge=1, description="Danish working days after which a recall without final status is told of"
     )
@@ -462,6 +467,7 @@ class Settings(BaseSettings):
         "supervision_folders",
         "supervision_classes",
         "mail_recipients",
+        "dmi_status_callers",
         mode="before",
     )
     @classmethod

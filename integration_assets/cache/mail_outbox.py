@@ -104,7 +104,7 @@ class MailOutbox:
 
     def note_sent(self, mail_id: int, now: datetime, *, error_text: str | None = None) -> None:
         """The server has the mail; `error_text` tells of recipients that it refused."""
-        self._settle(mail_id, state="sent", sent_at=now, error_text=error_text)
+        self._settle(mail_id, state="sent", sent_at=_first_sent(now), error_text=error_text)
 
     def note_failed(self, mail_id: int, error_text: str, next_attempt_at: datetime, *, doubted: bool = False) -> None:
         """The mail is tried again then; the server does not have it, or nobody knows (`doubted`)."""
@@ -116,11 +116,14 @@ class MailOutbox:
             doubted=mail_outbox.c.doubted + int(doubted),
         )
 
-    def keep_for(self, mail_id: int, recipients: Sequence[str], error_text: str, next_attempt_at: datetime) -> None:
-        """The server has the mail for the others; it is tried again then for these."""
+    def keep_for(
+        self, mail_id: int, recipients: Sequence[str], error_text: str, now: datetime, next_attempt_at: datetime
+    ) -> None:
+        """The server has the mail for the others, to whom it went out now; it is tried again then for these."""
         self._settle(
             mail_id,
             state="queued",
+            sent_at=_first_sent(now),
             recipients=list(recipients),
             error_text=error_text,
             next_attempt_at=next_attempt_at,
@@ -173,14 +176,24 @@ def queue(connection: sa.Connection, mail: NewMail, now: datetime) -> bool:
     return connection.execute(queued).scalar_one_or_none() is not None
 
 
+def _first_sent(now: datetime) -> sa.ColumnElement[datetime]:
+    """When the first recipient got a mail of which one gets it now."""
+    return sa.func.coalesce(mail_outbox.c.sent_at, now)
+
+
 def last_mails(connection: sa.Connection, alarm_ids: Collection[int]) -> dict[int, LastMail]:
-    """The newest mail about each of these alarms, by alarm id; alarms without one are absent."""
+    """The newest mail about each of these alarms, by alarm id; alarms without one are absent.
+
+    One that was given up counts as out when it was refused: it waits for nothing, and the next one may get through.
+    """
+    out = sa.case(
+        (mail_outbox.c.state == "given_up", sa.func.coalesce(mail_outbox.c.sent_at, mail_outbox.c.claimed_at)),
+        else_=mail_outbox.c.sent_at,
+    ).label("out_at")
     newest = (
         sa.select(sa.func.max(mail_outbox.c.mail_id))
         .where(mail_outbox.c.alarm_id.in_(list(alarm_ids)))
         .group_by(mail_outbox.c.alarm_id)
     )
-    query = sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, mail_outbox.c.sent_at).where(
-        mail_outbox.c.mail_id.in_(newest)
-    )
-    return {row.alarm_id: LastMail(row.created_at, row.sent_at) for row in connection.execute(query)}
+    query = sa.select(mail_outbox.c.alarm_id, mail_outbox.c.created_at, out).where(mail_outbox.c.mail_id.in_(newest))
+    return {row.alarm_id: LastMail(row.created_at, row.out_at) for row in connection.execute(query)}

@@ -88,15 +88,18 @@ class RecallLists:
         action_ids: Sequence[int] | None = None,
         *,
         limit: int | None = None,
+        latest: bool = False,
     ) -> pl.DataFrame:
-        """Recalls (LISTED) of these states (default: all open ones), or these themselves; the first ones at most."""
+        """Recalls (LISTED) of these states (default: all open ones), or these themselves; with a limit the ones that
+        were proposed first, or with `latest` those that changed last, the last first."""
         if action_ids is not None:
             condition, parameters = "a.action_id = ANY(%s)", [list(action_ids)]
         elif states_wanted:
             condition, parameters = "a.state = ANY(%s)", [list(states_wanted)]
         else:
             condition, parameters = f"a.{OPEN}", []
-        return self._read(f"{condition} ORDER BY a.proposed_at, a.action_id LIMIT %s", [*parameters, limit])
+        order = "a.changed_at DESC, a.action_id" if latest else "a.proposed_at, a.action_id"
+        return self._read(f"{condition} ORDER BY {order} LIMIT %s", [*parameters, limit])
 
     def story(self, action_id: int) -> pl.DataFrame:
         """What happened to a recall (STORY), the first first; empty where there is no such action."""

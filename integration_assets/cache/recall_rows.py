@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -32,6 +32,10 @@ SELECT kind, subject, claim_id, text, message_id, :now
 FROM json_to_recordset(CAST(:rows AS json)) AS n(kind text, subject text, claim_id bigint, text text, message_id text)
 ON CONFLICT (kind, subject, text) WHERE closed_at IS NULL DO NOTHING
 """
+
+
+_LONGEST_TEXT: Final = 600
+"""Characters of an issue. Its text is part of an index, an entry of which has 2704 bytes at most."""
 
 
 class Recall(NamedTuple):
@@ -116,5 +120,11 @@ def write(connection: sa.Connection, changes: Sequence[Change], now: datetime) -
 def note_issues(connection: sa.Connection, issues: Sequence[Issue], now: datetime) -> None:
     """Notes what a person must look at, unless it stands there open already."""
     if issues:
-        rows = json.dumps([issue._asdict() for issue in dict.fromkeys(issues)])
+        rows = json.dumps([_shortened(issue)._asdict() for issue in dict.fromkeys(issues)])
         connection.execute(sa.text(_NOTE_ISSUES), {"rows": rows, "now": now})
+
+
+def _shortened(issue: Issue) -> Issue:
+    if len(issue.text) <= _LONGEST_TEXT:
+        return issue
+    return issue._replace(text=f"{issue.text[: _LONGEST_TEXT - 1]}…")

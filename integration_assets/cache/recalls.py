@@ -1,5 +1,6 @@
 """Recalls before and beside sending: proposed, and decided on by people."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ from integration_assets.domain.claims.numbering import action_id_of
 from integration_assets.domain.claims.reasons import REASONS, Art
 from integration_assets.domain.claims.rules import Asked, Claim, Refused, refused
 from integration_assets.domain.claims.states import NotPossible, Situation, State
+from integration_assets.domain.people.numbers import masked_numbers
 
 _FAMILIES = """
 SELECT claim_id, main_claim_id, art, type_code, creditor_id, creditor_ref, amount, received_on, state_refund,
@@ -176,7 +178,8 @@ class Recalls(RecallLists):
                 done.append(Decided(number, situation.state, sentence))
             recall_rows.write(connection, changes, now)
             if counted:
-                told = {"ids": counted, "decision": decision.value, "by": by, "now": now, "note": note}
+                remark = note and masked_numbers(note)
+                told = {"ids": counted, "decision": decision.value, "by": by, "now": now, "note": remark}
                 connection.execute(sa.text(_DECIDED), told)
             again = {recalls[one.action_id].delivery_id for one in changes if one.situation.state is State.RETRY_WAIT}
             if again:
@@ -195,7 +198,7 @@ class Recalls(RecallLists):
                 return states.asked_again(recall.situation), ""
             case Decision.APPROVE:
                 after = states.approved(recall.situation)
-                if by in approvers:
+                if _person(by) in approvers:
                     raise NotPossible(f"{by} has approved it already; another person must approve it too.")
                 if self._two_approvers and REASONS[recall.reason].is_irreversible and not approvers:
                     return recall.situation, "One approval is recorded; another person must approve it too."
@@ -269,5 +272,11 @@ def _row(action_id: int, claim: Claim, wish: Wish, by: str, now: datetime) -> di
 def _approvers(connection: sa.Connection, action_ids: Sequence[int]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for action_id, by in connection.execute(sa.text(_APPROVERS), {"ids": list(action_ids)}):
-        found.setdefault(action_id, set()).add(by)
+        found.setdefault(action_id, set()).add(_person(by))
     return found
+
+
+def _person(name: str) -> str:
+    """A name as people are told apart by it: its letters and digits, so that no other spelling is another person."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in folded if character.isalnum()) or folded

@@ -8,7 +8,7 @@ and no error or text of the other side shows one. Times without a zone are Danis
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -335,8 +335,9 @@ def _day(part: _Part, name: str) -> date | None:
 
 
 def _moment(value: str) -> datetime:
+    """The instant in UTC: PostgreSQL takes no offsets from it of 16 hours and more, as Python does."""
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=_DANISH_TIME)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidMessage(f"{mask(value)} is no point in time.") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=_DANISH_TIME)

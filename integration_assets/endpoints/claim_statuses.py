@@ -64,20 +64,23 @@ class _Intake:
     def _take_in(self, contents: Sequence[bytes]) -> list[Message | None]:
         """The messages that were stored; where that fails for all together, each by itself: one must not keep the
         others out."""
-        messages = [message_of(SOURCE, content) for content in contents]
-        if self._is_stored(messages):
-            return [*messages]
-        if len(messages) == 1:
+        stored = self._stored(contents)
+        if stored is not None:
+            return [*stored]
+        if len(contents) == 1:
             return [None]
-        return [message if self._is_stored([message]) else None for message in messages]
+        return [message for content in contents for message in self._stored([content]) or [None]]
 
-    def _is_stored(self, messages: Sequence[Message]) -> bool:
+    def _stored(self, contents: Sequence[bytes]) -> list[Message] | None:
+        """The messages, once they are committed; None where reading or storing failed: whatever it was, the next
+        messages are still taken in."""
         try:
+            messages = [message_of(SOURCE, content) for content in contents]
             self._statuses.take_in(messages, self._clock())
         except Exception:
-            _log.exception("%s messages of the debt authority were not stored; it will send them again.", len(messages))
-            return False
-        return True
+            _log.exception("%s messages of the debt authority were not stored; it will send them again.", len(contents))
+            return None
+        return messages
 
 
 def application(statuses: RecallStatuses, clock: Callable[[], datetime]) -> Starlette:

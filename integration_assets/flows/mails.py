@@ -136,6 +136,6 @@ def _note_taken(outbox: MailOutbox, mail: Mail, taken: Taken, now: datetime) -> 
     told = "; ".join(f"{recipient}: {reason}" for recipient, reason in not_taken.items())
     error_text = f"Not taken for {told}" if told else None
     if taken.deferred:
-        outbox.keep_for(mail.mail_id, list(taken.deferred), str(error_text), _next_attempt(mail, now))
+        outbox.keep_for(mail.mail_id, list(taken.deferred), str(error_text), now, _next_attempt(mail, now))
     else:
         outbox.note_sent(mail.mail_id, now, error_text=error_text)

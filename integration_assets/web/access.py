@@ -59,12 +59,13 @@ def user_of_proxy(request: Request, settings: Settings) -> User | None:
     given = request.headers.get(PROXY_SECRET_HEADER, "")
     if secret is None or not hmac.compare_digest(given.encode(), secret.get_secret_value().encode()):
         return None
-    names = [each for each in request.headers.getlist(settings.web_proxy_user_header) if each]
-    groups = [
-        group.strip() for each in request.headers.getlist(settings.web_proxy_roles_header) for group in each.split(",")
-    ]
+    names = request.headers.getlist(settings.web_proxy_user_header)
+    listed = request.headers.getlist(settings.web_proxy_roles_header)
     # Two headers of one name: one of them came from the browser.
-    return user_of(_read(names[0]), roles_of(groups, settings.web_roles)) if len(names) == 1 else None
+    if len(names) != 1 or len(listed) != 1:
+        return None
+    groups = [group.strip() for group in listed[0].split(",")]
+    return user_of(_read(names[0]), roles_of(groups, settings.web_roles))
 
 
 def _read(header: str) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 from integration_assets.domain.people.numbers import masked_numbers
 
 LARGEST_BODY: Final = 64 * 1024
+LONGEST_REMARK: Final = 500
+"""Characters of a remark; the fields of the pages take fewer."""
 _MOST_FIELDS: Final = 200
 _LONGEST: Final = 200
 
@@ -30,6 +32,12 @@ def line(values: Mapping[str, str], name: str, longest: int = _LONGEST) -> str |
     text = "".join(" " if character.isspace() else character for character in values.get(name, ""))
     text = "".join(character for character in text if character.isprintable()).strip()
     return text[:longest] or None
+
+
+def remark(values: Mapping[str, str], name: str) -> str | None:
+    """A field as a remark that is kept: one line, where people write more than they should without personal numbers."""
+    text = line(values, name, LONGEST_REMARK)
+    return None if text is None else masked_numbers(text)
 
 
 def day(values: Mapping[str, str], name: str) -> date | None:

@@ -105,6 +105,11 @@ def browser_cookie(site: Site) -> str:
     return "__Host-browser" if site.is_https else "browser"
 
 
+def login_cookie(site: Site) -> str:
+    """The name of the cookie that keeps what an attempt to log in is known by."""
+    return "__Host-login" if site.is_https else "login"
+
+
 def answering(site: Site, view: View, needs: WebRole | None) -> Callable[[Request], Any]:
     """The end point of a view: `needs` is the role it asks for, None for the pages of those who log in.
 

@@ -198,11 +198,13 @@ def test_who_decided_what_is_kept_and_one_person_is_not_two(cache: sa.Engine) ->
     decide = utility.recalls.decide
     first = decide(Decision.APPROVE, [wrong, deferred], "anna", utility.now)
     assert {one.action_id: one.state for one in first} == {wrong: "PROPOSED", deferred: "APPROVED"}
-    (again,) = decide(Decision.APPROVE, [wrong], "anna", utility.now)
-    assert again.state is None
-    assert "another person" in again.sentence
-    (second,) = decide(Decision.APPROVE, [wrong], "bent", utility.now)
+    for spelling in ("anna", "Anna", " ANNA ", "an\u200bna", "\uff41nna"):
+        (again,) = decide(Decision.APPROVE, [wrong], spelling, utility.now)
+        assert (spelling, again.state) == (spelling, None)
+        assert "another person" in again.sentence
+    (second,) = decide(Decision.APPROVE, [wrong], "bent", utility.now, "about 1705701234")
     assert second.state == "APPROVED"
+    assert utility.rows("SELECT note FROM recall_decision WHERE note IS NOT NULL") == [("about 170570-xxxx",)]
     kept = utility.rows("SELECT decided_by FROM recall_decision ORDER BY decision_id")
     assert [row[0] for row in kept] == ["anna", "anna", "bent"]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -234,3 +235,37 @@ def test_a_withdrawn_recall_that_the_authority_carried_out_is_carried_out(utilit
     assert utility.states() == {action: "WITHDRAWN"}
     utility.take(done(action))
     assert utility.states() == {action: "UDFOERT"}
+
+
+STRANGE = {
+    "a number of ten digits": lambda action: rejected(action, rejection(3_000_000_000, "x")),
+    "reasons without end": lambda action: rejected(action, *(rejection(8, noise(150 + n)) for n in range(40))),
+    "an offset of 20 hours": lambda action: update(
+        info(status(action, 100005, "SAGSBEHANDL", "2025-11-04T02:10:00+20:00"))
+    ),
+    "a name without end": lambda action: f"<{noise(20_000)}/>",  # noqa: ARG005 - one form for all
+    "a kind without end": lambda action: update(info(status(action, 100005, "SAGSBEHANDL", kind=noise(20_000)))),
+    "an amount without end": lambda action: done(action).replace("1200.00", "1E+999999999"),
+}
+
+
+@pytest.mark.parametrize("written", STRANGE.values(), ids=STRANGE)
+def test_nothing_that_the_authority_may_write_stays_in_the_way(
+    utility: Utility, tmp_path: Path, written: Callable[[int], str]
+) -> None:
+    """Each is applied, or kept as unreadable or an orphan; the file is gone, and the one after it is taken in."""
+    (action, other) = packed(utility, (100005, "FEJL"), (100010, "SMTI"))
+    (tmp_path / "1.xml").write_text(written(action))
+    (tmp_path / "2.xml").write_text(update(info(status(other, 100010, "SAGSBEHANDL"))))
+    counts = take_in_folder(utility.statuses, tmp_path, utility.now)
+    assert (counts["messages"], list(tmp_path.iterdir()), utility.states()[other]) == (2, [], "SAGSBEHANDL")
+    assert utility.states()[action] in ("AFVIST", "SAGSBEHANDL") or utility.issues() in (["unreadable"], ["orphan"])
+
+
+def rejected(action: int, *reasons: str) -> str:
+    return update(info(status(action, 100005, "AFVIST", rejections="".join(reasons))))
+
+
+def noise(length: int) -> str:
+    """Letters that do not compress."""
+    return "".join(random.Random(length).choices("abcdefghijklmnopqrstuvwxyzæøå", k=length))

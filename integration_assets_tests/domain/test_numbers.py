@@ -151,6 +151,7 @@ def test_a_complete_number_is_a_person_exactly_when_it_has_a_birth_date(numbers:
     [
         ("1705701234", "170570-xxxx"),
         ("of 170570-1234, and 170570 1234.", "of 170570-xxxx, and 170570-xxxx."),
+        ("170570 - 1234, 170570\u20131234, 170570\u00a01234", "170570-xxxx, 170570-xxxx, 170570-xxxx"),
         ("zero lost: 101701234", "zero lost: 010170-xxxx"),
         ("mistyped 1799701234", "mistyped 179970-xxxx"),
         ("170570-0000", "170570-xxxx"),

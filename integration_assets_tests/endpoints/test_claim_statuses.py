@@ -94,6 +94,15 @@ def test_what_cannot_be_read_is_kept_and_blames_the_caller(utility: Utility) -> 
     assert utility.issues() == ["unreadable", "unreadable"]
 
 
+def test_a_message_that_no_number_can_hold_does_not_stop_the_intake(utility: Utility) -> None:
+    (action,) = sent(utility, 1)
+    with listening(utility.statuses) as url:
+        strange = post(url, done(action, 1).replace("10.00", "1E+999999999"))
+        assert (strange.status_code, "soap:Client" in strange.text) == (500, True)
+        assert post(url, done(action, 1)).status_code == 200
+        assert utility.states() == {action: "UDFOERT"}
+
+
 def test_a_message_of_endless_length_is_refused(utility: Utility) -> None:
     with listening(utility.statuses) as url:
         assert HTTP.post(url, content=b"x" * (LARGEST_BYTES + 1)).status_code == 413

@@ -248,6 +248,21 @@ def test_a_paused_folder_is_watched_and_silent(means: Means) -> None:
     assert len(look(means, NOW + MINUTE).mails) == 1
 
 
+@pytest.mark.parametrize("taken_by_some", [False, True])
+def test_a_mail_that_somebody_never_gets_does_not_silence_the_next(means: Means, *, taken_by_some: bool) -> None:
+    """The server refused it for good, or puts one recipient off for days while the others have it."""
+    assert len(alerting(means).mails) == 1
+    outbox = means.cache.mails
+    mail = outbox.claim(NOW)
+    assert mail is not None
+    if taken_by_some:
+        outbox.keep_for(mail.mail_id, ["full@varme.example"], "mailbox full", NOW, NOW + DAY)
+    else:
+        outbox.give_up(mail.mail_id, "no such user")
+    assert not look(means, NOW + 40 * MINUTE).mails
+    assert len(look(means, NOW + 60 * MINUTE).mails) == 1
+
+
 def test_nobody_is_mailed_where_nobody_is_named(means: Means) -> None:
     for silent in (replace(means, recipients=[]), replace(means, sender=None)):
         look(silent, NOW - 40 * MINUTE)

@@ -259,6 +259,14 @@ def test_a_second_user_header_is_a_trick(proxied: str) -> None:
     assert get(f"{proxied}/", headers=headers).status_code == 401
 
 
+def test_a_second_header_of_roles_is_a_trick_and_so_is_a_user_beside_none(proxied: str) -> None:
+    true = [("x-proxy-secret", "sixteen letters or more"), ("x-forwarded-groups", "all")]
+    roles = [*true, ("x-forwarded-user", "ulla"), ("x-forwarded-groups", "heat-operators")]
+    assert get(f"{proxied}/worklist", headers=roles).status_code == 401
+    nobody = [*true, ("x-forwarded-user", "oda"), ("x-forwarded-user", "")]
+    assert get(f"{proxied}/worklist", headers=nobody).status_code == 401
+
+
 def test_other_hosts_are_not_answered_for(pages: str) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", "", "169.254.169.254"):
         assert get(f"{pages}/worklist", headers={"host": host}).status_code in (400, 421)
@@ -359,6 +367,18 @@ def test_with_https_cookies_are_kept_to_it_and_to_this_host(new_pages: NewPages)
     assert answer.headers["strict-transport-security"]
     assert get(f"{address}/worklist", headers={**headers, "host": "127.0.0.1"}).status_code == 200
     assert get(f"{address}/worklist", headers={**headers, "host": "evil.example"}).status_code == 421
+
+
+def test_with_https_nobody_else_can_begin_a_login_for_this_browser(new_pages: NewPages, provider: Provider) -> None:
+    """A host beside ours may set cookies for us both, but none with this prefix."""
+    address = new_pages(
+        web_login="oidc", web_url="https://pages.example", web_oidc_issuer=provider.issuer,
+        web_oidc_client_id=provider.client_id,
+    )  # fmt: skip
+    answer = get(f"{address}/login", headers={"host": "pages.example"})
+    assert [cookie.partition("=")[0] for cookie in answer.headers.get_list("set-cookie")] == [
+        "__Host-browser", "__Host-login",
+    ]  # fmt: skip
 
 
 def test_only_the_pages_of_logging_in_need_no_role() -> None:

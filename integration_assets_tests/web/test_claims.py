@@ -134,3 +134,40 @@ def test_viewers_see_and_do_not_decide(new_pages: NewPages, proposed: dict[str, 
     assert csrf is not None
     given = {"csrf": csrf[1], "decision": "approve", f"pick-{proposed['SMTI']}": "1"}
     assert browser.post("/claims", data=given).status_code == 403
+
+
+def test_of_what_is_done_the_latest_is_shown(claims: str, scene: Scene, proposed: dict[str, int]) -> None:
+    """Years of recalls are done, and a page shows a hundred."""
+    past = sa.text(
+        "INSERT INTO recall_action (action_id, claim_id, main_claim_id, reason, why, proposed_by, proposed_at, state, "
+        "changed_at) SELECT n, n, n, 'HENS', 'w', 'p', CAST(:now AS timestamptz) - n * interval '1 day', 'AFVIST', "
+        "CAST(:now AS timestamptz) - n * interval '1 day' FROM generate_series(1001, 1120) AS n"
+    )
+    with scene.cache.engine.begin() as connection:
+        connection.execute(past, {"now": NOW})
+    moved_to(scene, proposed["SMTI"], "AFVIST")
+    shown = re.findall(r'href="/claims/([0-9]+)"', httpx.get(f"{claims}/claims?state=AFVIST", verify=False).text)
+    assert shown == [str(proposed["SMTI"]), *map(str, range(1001, 1100))]
+
+
+def test_a_remark_is_kept_whole_and_without_personal_numbers(
+    claims: str, scene: Scene, proposed: dict[str, int]
+) -> None:
+    browser = httpx.Client(verify=False, base_url=claims)
+    moved_to(scene, proposed["SMTI"], "PROPOSED")
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', browser.get("/numbers").text)
+    assert token is not None
+    remark = f"about {scene.number}: " + "word " * 50 + "end"
+    given = {"csrf": token[1], "decision": "hold", f"pick-{proposed['SMTI']}": "1", "note": remark}
+    assert browser.post("/claims", data=given).status_code == 303
+    told = Recalls(scene.cache.engine).story(proposed["SMTI"])["told"].to_list()[-1]
+    assert told == remark.replace(scene.number, f"{scene.number[:6]}-xxxx")
+
+
+@pytest.mark.parametrize("digits", ["9" * 30, "9" * 5000, "\u0663"])
+def test_a_number_that_is_no_recall_picks_nothing(claims: str, digits: str) -> None:
+    browser = httpx.Client(verify=False, base_url=claims)
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', browser.get("/numbers").text)
+    assert token is not None
+    given = {"csrf": token[1], "decision": "hold", f"pick-{digits}": "1"}
+    assert browser.post("/claims", data=given).status_code == 400

@@ -21,7 +21,8 @@ RECALL: Final = "TILBAGEKALD"
 
 LONGEST_INCOMING_ID: Final = 255
 _LARGEST_ID: Final = 10**18 - 1
-_LARGEST_AMOUNT: Final = Decimal(10**11)
+_MOST_WHOLE_DIGITS: Final = 11
+_LARGEST_ERROR_NUMBER: Final = 10**6 - 1
 _SE_NUMBER = re.compile(r"[0-9]{8}")
 _CODE = re.compile(r"[A-Z]{4}")
 _CENT: Final = Decimal("0.01")
@@ -56,7 +57,11 @@ class Amount:
 
     def __post_init__(self) -> None:
         _need(bool(self.currency), "An amount has a currency.")
-        _need(self.value.is_finite() and abs(self.value) < _LARGEST_AMOUNT, "An amount has at most eleven digits.")
+        # By its exponent: arithmetic on a number like 1E+999999999 raises what nobody expects.
+        _need(
+            self.value.is_finite() and self.value.adjusted() < _MOST_WHOLE_DIGITS,
+            "An amount has at most eleven digits before the point.",
+        )
         _need(self.value == self.value.quantize(_CENT), f"The amount {self.value} has more than two decimals.")
 
 
@@ -101,6 +106,9 @@ class Rejection:
     number: int
     text: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        _error_number(self.number, "MFAktionAfvistNummer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +231,9 @@ class Fault:
     number: int
     text: str | None = None
 
+    def __post_init__(self) -> None:
+        _error_number(self.number, "The number of an error")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -258,6 +269,10 @@ def _need(condition: bool, sentence: str) -> None:
 
 def _id(value: int, name: str) -> None:
     _need(0 <= value <= _LARGEST_ID, f"{name} {value} is no number of at most 18 digits.")
+
+
+def _error_number(value: int, name: str) -> None:
+    _need(abs(value) <= _LARGEST_ERROR_NUMBER, f"{name} has more than six digits.")
 
 
 def _se_number(value: str, name: str = "VirksomhedSENummer") -> None:

@@ -136,7 +136,8 @@ def answered(at: Situation, policy: Policy) -> Situation:
         case Policy.OK | Policy.ALREADY_DELIVERED:
             return at._replace(state=State.MODTAGET, tries=0, outcome=Outcome.DELIVERED)
         case Policy.BUSINESS_REJECT:
-            return at._replace(state=State.AFVIST, outcome=Outcome.REFUSED)
+            # No status says so, whatever was told before it was sent again: the authority's word still counts.
+            return at._replace(state=State.AFVIST, outcome=Outcome.REFUSED, status_at=None)
         case Policy.LOG_AND_MANUAL | Policy.CLIENT_BUG:
             return at._replace(state=State.MANUAL, outcome=Outcome.REFUSED)
         case Policy.HOLD_FOR_DMI:

@@ -16,8 +16,10 @@ Text = str | pl.Expr
 UNKNOWN_SERIAL: Final = "0000"
 """The last four digits where they are not known; no register is ever asked for such a number."""
 _SUBSTITUTE_DAYS: Final = 60
-_IN_TEXTS: Final = re.compile(r"(?<![0-9])(?:[0-9]{6}[- ]?|[0-9]{5})[0-9]{4}(?![0-9])")
-"""Ten digits, also written in two groups, and nine, whose leading zero was lost. Mistyped numbers count too."""
+_BETWEEN: Final = r"[ \u00a0\u202f]?[-\u2010-\u2015\u2212]?[ \u00a0\u202f]?"
+_IN_TEXTS: Final = re.compile(rf"(?<![0-9])(?:[0-9]{{6}}{_BETWEEN}|[0-9]{{5}})[0-9]{{4}}(?![0-9])")
+"""Ten digits, also in two groups with blanks and any dash between, and nine, whose leading zero was lost. Mistyped
+numbers count too."""
 _LARGEST_EXACT: Final = float(2**53)
 
 
@@ -90,7 +92,7 @@ def masked_numbers(text: str) -> str:
     """A text for people to read, with 010170-xxxx in the place of whatever may be a personal number."""
 
     def masked(found: re.Match[str]) -> str:
-        digits = re.sub("[- ]", "", found[0])
+        digits = re.sub("[^0-9]", "", found[0])
         return str(Cpr(digits.zfill(10)))
 
     return _IN_TEXTS.sub(masked, text)

@@ -1,5 +1,6 @@
 """Recalls of claims: what is proposed and why, and the decisions of people without which nothing is sent."""
 
+import re
 from typing import Any, Final
 
 import polars as pl
@@ -7,12 +8,13 @@ from starlette.responses import Response
 
 from integration_assets.cache.recalls import Decided, Decision, Recalls
 from integration_assets.domain.claims.reasons import REASONS
-from integration_assets.domain.claims.states import State
-from integration_assets.web.forms import line
+from integration_assets.domain.claims.states import CLOSED, State
+from integration_assets.web.forms import remark
 from integration_assets.web.visits import Visit
 
 MOST_SHOWN: Final = 100
 _PICK: Final = "pick-"
+_PICK_FIELD: Final = re.compile(f"{_PICK}([0-9]{{1,18}})")
 _DECISIONS: Final = {each.value: each for each in Decision if each is not Decision.ASK_AGAIN}
 _NEXT: Final = {
     State.PROPOSED: (Decision.APPROVE, Decision.REJECT, Decision.HOLD),
@@ -25,7 +27,8 @@ _NEXT: Final = {
 
 
 def claims(visit: Visit) -> Response:
-    """The recalls of a state (`?state=`), those that wait for approval first, with the decisions that it allows."""
+    """The recalls of a state (`?state=`, else those that wait for approval) with the decisions that it allows: what has
+    waited longest first, and of what is done the latest."""
     return _listed(visit, _state(visit.query.get("state")))
 
 
@@ -35,16 +38,16 @@ def decide(visit: Visit) -> Response:
         return visit.message(404, "no_page")
     state = _state(visit.form.get("state"))
     decision = _DECISIONS.get(visit.form.get("decision", ""))
-    picked = [int(name.removeprefix(_PICK)) for name in visit.form if name.removeprefix(_PICK).isdecimal()][:MOST_SHOWN]
+    picked = [int(number) for name in visit.form if (number := _picked(name)) is not None][:MOST_SHOWN]
     if decision is None or not picked:
         return _listed(visit, state, status=400, refused=visit.language.t("claims.nothing_picked"))
     recalls = _recalls(visit)
     lasting = recalls.listed(action_ids=picked).filter(_is_lasting())
     if decision is Decision.APPROVE and not lasting.is_empty() and visit.form.get("irreversible") != "yes":
         return visit.render(
-            "claims_sure.html", picked=picked, lasting=lasting.to_dicts(), state=state, note=line(visit.form, "note")
+            "claims_sure.html", picked=picked, lasting=lasting.to_dicts(), state=state, note=remark(visit.form, "note")
         )
-    done = recalls.decide(decision, picked, visit.who.name, visit.now, line(visit.form, "note", 300))
+    done = recalls.decide(decision, picked, visit.who.name, visit.now, remark(visit.form, "note"))
     if all(each.state is not None and not each.sentence for each in done):
         return visit.go("/claims", state=state, notice="decided_claims")
     return _listed(visit, state, done=done)
@@ -68,13 +71,19 @@ def recall(visit: Visit) -> Response:
     )
 
 
+def _picked(name: str) -> str | None:
+    """The digits of the recall that a field picks: of ids of ours, which have 18."""
+    found = _PICK_FIELD.fullmatch(name)
+    return found and found[1]
+
+
 def _listed(
     visit: Visit, state: State, *, status: int = 200, refused: str | None = None, done: list[Decided] | None = None
 ) -> Response:
     if not visit.site.settings.claims_enabled:
         return visit.message(404, "no_page")
     recalls = _recalls(visit)
-    rows: list[dict[str, Any]] = recalls.listed([state], limit=MOST_SHOWN + 1).to_dicts()
+    rows: list[dict[str, Any]] = recalls.listed([state], limit=MOST_SHOWN + 1, latest=state in CLOSED).to_dicts()
     return visit.render(
         "claims.html",
         status=status,

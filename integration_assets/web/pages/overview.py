@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from integration_assets.domain.supervision.interactions import PAUSED, STALE, Interactions
 from integration_assets.flows.supervision import Means, refresh
-from integration_assets.web.forms import line
+from integration_assets.web.forms import line, remark
 from integration_assets.web.languages import Language
 from integration_assets.web.visits import Visit
 
@@ -86,7 +86,7 @@ def acknowledge(visit: Visit) -> Response:
     if visit.form.get("action") == "withdraw":
         book.withdraw("alarm", key, by=visit.who.name, now=visit.now)
         return visit.go("/", notice="withdrawn")
-    reason = line(visit.form, "reason")
+    reason = remark(visit.form, "reason")
     if reason is None:
         return visit.go("/", notice="no_reason")
     if key not in {alarm.key for alarm in visit.site.cache.alarms.open()}:

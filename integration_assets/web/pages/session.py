@@ -8,9 +8,8 @@ from starlette.responses import RedirectResponse, Response
 
 from integration_assets.clients.identity_provider import Challenge, LoginRefused
 from integration_assets.web.access import roles_of, user_of
-from integration_assets.web.visits import Visit, opened, sealed, session_cookie
+from integration_assets.web.visits import Visit, login_cookie, opened, sealed, session_cookie
 
-LOGIN_COOKIE: Final = "login"
 _LOGIN_SECONDS: Final = 600
 
 
@@ -31,7 +30,7 @@ def login(visit: Visit) -> Response:
         "to": _own_path(visit.query.get("to", "/")),
         "until": (visit.now + timedelta(seconds=_LOGIN_SECONDS)).isoformat(),
     }
-    visit.keep(LOGIN_COOKIE, sealed(site, content), _LOGIN_SECONDS)
+    visit.keep(login_cookie(site), sealed(site, content), _LOGIN_SECONDS)
     return RedirectResponse(address, 303)
 
 
@@ -40,8 +39,8 @@ def callback(visit: Visit) -> Response:
     site = visit.site
     if site.settings.web_login != "oidc":
         return visit.go("/")
-    begun = opened(site, visit.request.cookies.get(LOGIN_COOKIE, ""))
-    visit.keep(LOGIN_COOKIE, "", 0)
+    begun = opened(site, visit.request.cookies.get(login_cookie(site), ""))
+    visit.keep(login_cookie(site), "", 0)
     try:
         if begun is None or begun["until"] < visit.now.isoformat():
             raise LoginRefused("The attempt to log in was not begun in this browser, or too long ago.")

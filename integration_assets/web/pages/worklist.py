@@ -16,7 +16,7 @@ from integration_assets.cache.worklist_position import Position
 from integration_assets.cache.worklist_rows import Item, Kind
 from integration_assets.flows.address_cases import address_case
 from integration_assets.flows.address_decisions import DecisionRefused, decide
-from integration_assets.web.forms import day, is_personal, line
+from integration_assets.web.forms import day, is_personal, line, remark
 from integration_assets.web.languages import COPENHAGEN, LIST_SEPARATORS
 from integration_assets.web.rendering import masked
 from integration_assets.web.visits import Visit
@@ -30,7 +30,6 @@ _COLUMNS: Final = (
     "text",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_LONGEST_REASON: Final = 500
 
 
 def worklist(visit: Visit) -> Response:
@@ -138,7 +137,7 @@ def _decide(visit: Visit, found: Item) -> Response:
             case.text,
             None if chosen == "none" else chosen,
             by=visit.who.name,
-            note=line(visit.form, "note", _LONGEST_REASON),
+            note=remark(visit.form, "note"),
             now=visit.now,
         )
     except (DecisionRefused, NoWashingIndex) as error:
@@ -148,7 +147,7 @@ def _decide(visit: Visit, found: Item) -> Response:
 
 
 def _acknowledge(visit: Visit, found: Item) -> Response:
-    reason = line(visit.form, "reason", _LONGEST_REASON)
+    reason = remark(visit.form, "reason")
     until = day(visit.form, "until")
     if reason is None:
         return _shown(visit, found, status=400, refused=visit.language.t("acknowledge.no_reason"))

@@ -211,3 +211,11 @@ def test_what_counted_as_delivered_is_asked_for_again_under_another_id() -> None
     for settled in (done, Situation(), states.approved(Situation()), states.sent(states.approved(Situation()))):
         with pytest.raises(NotPossible):
             states.asked_again(settled)
+
+
+def test_the_final_word_counts_after_a_rejection_that_was_only_an_answer_to_asking_again() -> None:
+    received = states.reported(states.sent(states.approved(Situation())), ActionStatusCode.MODTAGET, START)
+    rejected = states.answered(states.sent(states.asked_again(received)), Policy.BUSINESS_REJECT)
+    assert rejected.state is State.AFVIST
+    done = states.reported(rejected, ActionStatusCode.UDFOERT, START + timedelta(hours=1))
+    assert done.state is State.UDFOERT
