@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from integration_assets.cache.tables import metadata
+from integration_assets.cache.all_tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():
