@@ -26,6 +26,7 @@ from integration_assets.cache.fact_rows import (
     rows_of_document,
 )
 from integration_assets.cache.retrying import retrying
+from integration_assets.domain.facts.bulk import rarely_collected
 from integration_assets.domain.facts.calls import Call
 from integration_assets.domain.facts.engine import apply
 from integration_assets.domain.facts.invariants import InvariantBroken
@@ -116,8 +117,9 @@ class Facts:
         again goes on from there.
         """
         done = Done(0, 0, ())
-        for names in _parts(sorted(asked), INSTALLATIONS_AT_ONCE):
-            done = done.and_then(self._carried_out({name: asked[name] for name in names}, rules))
+        with rarely_collected():
+            for names in _parts(sorted(asked), INSTALLATIONS_AT_ONCE):
+                done = done.and_then(self._carried_out({name: asked[name] for name in names}, rules))
         return done
 
     def installation(self, name: str, operands: Operands) -> Installation | None:
