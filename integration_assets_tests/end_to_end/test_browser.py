@@ -93,10 +93,16 @@ def page(ui: Ui) -> Iterator[Page]:
         browser.close()
 
 
+GROUPS = (
+    *("sources", "addresses", "kmd_ee", "resolved", "notifications", "lora", "cache", "crm", "billing", "claims"),
+    *("targets", "drift", "supervision"),
+)
+
+
 def test_the_graph_leads_from_sources_to_targets(ui: Ui, page: Page) -> None:
     page.goto(f"{ui.url}/asset-groups")
     boxes: dict[str, FloatRect] = {}
-    for group in ("sources", "addresses", "kmd_ee", "resolved", "lora", "cache", "crm", "targets"):
+    for group in GROUPS:
         # The name stands in the list on the left and in the graph.
         node = page.get_by_text(group, exact=True).locator("visible=true").last
         node.wait_for()
