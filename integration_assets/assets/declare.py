@@ -53,11 +53,13 @@ def plain_asset(
     kinds: set[str],
     description: str,
     deps: Sequence[dg.AssetKey | dg.AssetSpec | dg.AssetDep],
-    schema: pl.Schema | None = None,
+    schema: pl.Schema | dg.TableSchema | None = None,
+    ins: Mapping[str, dg.AssetIn] | None = None,
     partitions: dg.PartitionsDefinition[str] | None = None,
     freshness: dg.FreshnessPolicy | None = None,
 ) -> Decorator:
     """Declares an asset that keeps its data itself, in rows of `schema` where it has any; by default unpartitioned."""
+    shown = plain_schema(schema) if isinstance(schema, pl.Schema) else schema
     return _referenced(
         dg.asset(
             key=key,
@@ -65,11 +67,12 @@ def plain_asset(
             description=description,
             kinds=kinds,
             owners=OWNERS,
+            ins=ins,
             deps=list(deps),
             partitions_def=partitions,
             backfill_policy=None if partitions is None else dg.BackfillPolicy.single_run(),
             freshness_policy=freshness,
-            metadata={} if schema is None else {"dagster/column_schema": plain_schema(schema)},
+            metadata={} if shown is None else {"dagster/column_schema": shown},
         )
     )
 
@@ -109,19 +112,8 @@ def kept_asset(
     deps: Sequence[dg.AssetKey] = (),
 ) -> Decorator:
     """Declares an asset by supply areas that keeps its rows itself, in tables of its own."""
-    return _referenced(
-        dg.asset(
-            key=key,
-            group_name=key.path[0],
-            description=description,
-            kinds=kinds,
-            owners=OWNERS,
-            ins=ins,
-            deps=list(deps),
-            partitions_def=SUPPLY_AREAS,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            metadata={"dagster/column_schema": schema},
-        )
+    return plain_asset(
+        key, kinds=kinds, description=description, deps=deps, schema=schema, ins=ins, partitions=SUPPLY_AREAS
     )
 
 
