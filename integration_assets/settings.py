@@ -342,8 +342,8 @@ class Settings(BaseSettings):
     )
     dmi_status_callers: list[str] = Field(
         default_factory=list,
-        description="Values of certificates' subjects (such as NTRDK-19552101) that may post statuses; empty: all of "
-        "dmi_ca",
+        description="Values of certificates' subjects (such as NTRDK-19552101) that may post statuses; needed where "
+        "the end point listens at another address than loopback",
     )
     dmi_answer_working_days: int = Field(
         default=5, ge=1, description="Danish working days after which a recall without final status is told of"

@@ -24,8 +24,11 @@ def serve(settings: Settings, statuses: RecallStatuses, host: str, port: int, *,
 
 
 def server_of(settings: Settings, statuses: RecallStatuses, host: str, port: int, *, tls: bool) -> uvicorn.Server:
-    """The server, not started yet. With TLS callers need a certificate of dmi_ca, and where dmi_status_callers names
-    somebody, one that names her too."""
+    """The server, not started yet; ends the command with a sentence where strangers could post.
+
+    With TLS callers need a certificate of dmi_ca whose subject dmi_status_callers names; at loopback addresses any of
+    dmi_ca will do where nobody is named.
+    """
     secured: dict[str, Any] = {}
     if tls:
         secured = {
@@ -35,6 +38,12 @@ def server_of(settings: Settings, statuses: RecallStatuses, host: str, port: int
         }
         if settings.dmi_status_callers:
             secured["http"] = known_callers(settings.dmi_status_callers)
+        elif not _is_loopback(host):
+            refuse(
+                f"{host} is no loopback address: INTEGRATION_DMI_STATUS_CALLERS must name who may post statuses there. "
+                "Everybody else with a certificate of dmi_ca could report recalls as done.",
+                UNCONFIGURED,
+            )
     elif not _is_loopback(host):
         refuse(f"{host} is no loopback address: only --tls keeps strangers out there.", UNCONFIGURED)
     app = application(statuses, lambda: datetime.now(UTC))

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+import typer
 import uvicorn
 
 from integration_assets.cli.claims_listener import server_of
@@ -65,3 +66,17 @@ def test_a_stranger_does_not_even_come_so_far(cache: sa.Engine, keys: Keys) -> N
             return self.stranger
 
     assert health(server, Stranger(keys.folder), port) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
+def test_out_of_loopback_nobody_is_let_in_unnamed(
+    cache: sa.Engine, keys: Keys, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(dmi_status_certificate=keys.server, dmi_ca=keys.authority)
+    statuses = Utility(cache, "http://127.0.0.1:9").statuses
+    with pytest.raises(typer.Exit) as ended:
+        server_of(settings, statuses, host, 8443, tls=True)
+    assert ended.value.exit_code == 3
+    assert "DMI_STATUS_CALLERS" in capsys.readouterr().err
+    named = settings.model_copy(update={"dmi_status_callers": ["NTRDK-19552101"]})
+    assert server_of(named, statuses, host, 8443, tls=True).config.host == host
