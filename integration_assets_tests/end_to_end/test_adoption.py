@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from integration_assets.automation.sensors import range_requests
 from integration_assets.cache.engine import embedded_server_url
 from integration_assets.cli.adopt import as_data, means_of, print_adoption, write_report
 from integration_assets.flows.adoption import Adoption, adopt
@@ -23,7 +21,7 @@ from integration_assets.sandbox.verify import compare_rejections
 from integration_assets.sandbox.verify_adoption import additions_lost, answers, compare_adopted, created_and_gone
 from integration_assets.sandbox.verify_crm import compare_crm
 from integration_assets_tests.end_to_end.conftest import NewWorld, world_of
-from integration_assets_tests.end_to_end.world import AREAS, Json, World, played, shown, writes
+from integration_assets_tests.end_to_end.world import Json, World, shown, writes
 
 CUSTOMERS = 60
 
@@ -56,10 +54,10 @@ def adopted_town(world: World, customers: int, seed: int) -> Adopted:
     dry, adoption = (adopt_now(world, dry_run=dry_run) for dry_run in (True, False))
     seen = Adopted(world, planted, strangers, dry, adoption, world.requests(mark))
     world.load_addresses()
-    run_all(world)
+    world.run_all_areas()
     seen.differences = differences(world, planted)
     mark = world.mark()
-    run_all(world)
+    world.run_all_areas()
     seen.again = world.requests(mark)
     seen.later = adopt_now(world, dry_run=False)
     return seen
@@ -74,12 +72,6 @@ def adopt_now(world: World, *, dry_run: bool) -> Adoption:
             return adopt(means, world.base_day, dry_run=dry_run)
     finally:
         cache.close()
-
-
-def run_all(world: World) -> None:
-    """The main job over all supply areas."""
-    with played(world.settings(0), world.cursors) as runner:
-        runner.carry_out(range_requests(AREAS, AREAS, world.base_day, run_key=str(time.time_ns())))
 
 
 def differences(world: World, planted: Json) -> list[str]:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from integration_assets.automation.sensors import range_requests
 from integration_assets.cli.adopt_crm import as_data, means_of, print_adoption, write_report
 from integration_assets.domain.crm.fields import TABLE_FACTS
 from integration_assets.flows.crm_adoption import RowAdoption, adopt_rows
@@ -21,7 +19,7 @@ from integration_assets.sandbox.original_crm import PlantedRows, fill
 from integration_assets.sandbox.verify_adopted_crm import PRIMARY_IDS, compare_adopted_crm, lost, versions
 from integration_assets.sandbox.verify_read import Crm
 from integration_assets_tests.end_to_end.conftest import NewWorld
-from integration_assets_tests.end_to_end.world import AREAS, CRM_SETS, Json, World, played, shown, writes
+from integration_assets_tests.end_to_end.world import CRM_SETS, Json, World, shown, writes
 
 CUSTOMERS = 40
 
@@ -54,12 +52,12 @@ def adopted_crm(world: World, customers: int, seed: int) -> Adopted:
     dry, adoption = (adopt_now(world, dry_run=dry_run) for dry_run in (True, False))
     seen = Adopted(world, planted, before, dry, adoption, world.requests(mark))
     mark = world.mark()
-    run_all(world)
+    world.run_all_areas()
     seen.run = world.requests(mark)
     seen.differences = [str(each) for each in compare_adopted_crm(world.given, world.truth(), planted)]
     seen.drift = look(world)
     mark = world.mark()
-    run_all(world)
+    world.run_all_areas()
     seen.again = world.requests(mark)
     mark = world.mark()
     look(world)
@@ -80,12 +78,6 @@ def adopt_now(world: World, *, dry_run: bool) -> RowAdoption:
             means.client.close()
     finally:
         cache.close()
-
-
-def run_all(world: World) -> None:
-    """The main job over all supply areas."""
-    with played(world.settings(0), world.cursors) as runner:
-        runner.carry_out(range_requests(AREAS, AREAS, world.base_day, run_key=str(time.time_ns())))
 
 
 def look(world: World) -> dict[str, int]:

@@ -93,6 +93,11 @@ class World:
         with played(self.settings(day), self.cursors) as runner:
             runner.until_quiet()
 
+    def run_all_areas(self) -> None:
+        """One run of the main job over all supply areas, on the first day."""
+        with played(self.settings(0), self.cursors) as runner:
+            runner.carry_out(range_requests(AREAS, AREAS, self.base_day, run_key=str(time.time_ns())))
+
     def run_nightly(self, day: int) -> None:
         """What the nightly schedule does."""
         # Schedules do not take an instance that lives in memory.

@@ -13,7 +13,7 @@ from integration_assets.cache.recalls import Decision
 from integration_assets.flows.claim_statuses import ask_again
 from integration_assets.sandbox.store import Store
 from integration_assets_tests.flows.collection import Utility, claim_rows
-from integration_assets_tests.sandbox.handmade_recalls import EXAMPLES, Authority, authority, emptied
+from integration_assets_tests.sandbox.handmade_recalls import Authority, authority, with_examples
 
 NIGHT = "2025-11-04T02:10:00"
 
@@ -33,9 +33,7 @@ def served(books: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def dmi(books: Store, served: Authority) -> Authority:
-    emptied(served, books).control("/claims", EXAMPLES)
-    served.control("/switches", {"now": "2025-11-03T09:00:01"})
-    return served
+    return with_examples(served, books)
 
 
 @pytest.fixture

@@ -81,6 +81,13 @@ def emptied(served: Authority, store: Store) -> Authority:
     return served
 
 
+def with_examples(served: Authority, store: Store) -> Authority:
+    """The authority with the claims of the worked examples, on the morning on which they begin."""
+    emptied(served, store).control("/claims", EXAMPLES)
+    served.control("/switches", {"now": "2025-11-03T09:00:01"})
+    return served
+
+
 def action(number: int, claim: int, reason: str, *, day: str = "2025-11-03", creditor: int = 1999) -> str:
     """A FordringAktion."""
     return (

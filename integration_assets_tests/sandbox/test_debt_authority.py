@@ -23,10 +23,10 @@ from integration_assets_tests.sandbox.handmade_recalls import (
     authority,
     claim,
     delivery,
-    emptied,
     error_of,
     states,
     texts,
+    with_examples,
 )
 from integration_assets_tests.sandbox.loopback import running
 
@@ -49,9 +49,7 @@ def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def dmi(store: Store, served: Authority) -> Authority:
-    emptied(served, store).control("/claims", EXAMPLES)
-    served.control("/switches", {"now": "2025-11-03T09:00:01"})
-    return served
+    return with_examples(served, store)
 
 
 def receipts(message: Any) -> dict[str, dict[str, Any]]:
